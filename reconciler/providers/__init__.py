@@ -1,0 +1,1 @@
+"""What reads and writes live state: one folder per provider, and none of them sees another."""

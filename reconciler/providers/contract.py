@@ -1,0 +1,95 @@
+"""What a provider is: it reads live state in canonical form, and writes exactly what was approved.
+
+Laws: reading twice is equal; a gap is not an absence; a write merges only the given actions into what is
+there, re-reading immediately before; nobody else's effective access changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from reconciler.core.model import Address, Identity, Kind, Live, Wanted
+from reconciler.core.plan import Action, Outcome
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many units are done, and how many there are (0 when unknown)."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+class Directory(Protocol):
+    """Who is who: names to object ids and back, from the directory that every other system trusts."""
+
+    def resolve(self, principals: Iterable[str]) -> Mapping[str, Identity]:
+        """What each principal's name (`user:…`, `group:…`, `sp:…`) stands for today.
+
+        Every name given is a key of the result; what could not be asked is `UNREADABLE`, with the reason.
+        """
+        ...
+
+    def name(self, object_ids: Iterable[str]) -> Mapping[str, Identity]:
+        """Who is behind each object id: `user:ana@corp.example`; `id:<oid>` and UNKNOWN where nobody is."""
+        ...
+
+    def members(self, group_ids: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
+        """Direct members (object ids) of each group by object id; None where they could not be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """Where a tenant may declare things of one kind: shell-style patterns over locators, per installation."""
+
+    tenant: str
+    kind: str
+    installation: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a provider is asked to read."""
+
+    wanted: Sequence[Wanted]
+    """The things of this provider that the policies speak of."""
+    boundaries: Sequence[Boundary] = ()
+    """Where to look for things that no document claims; empty to look for none."""
+    directory: Directory
+    as_of: date
+    progress: Progress = silent
+
+
+class Provider(Protocol):
+    """One system of record.  It is built from an environment's settings and never from another provider."""
+
+    name: str
+    kinds: Sequence[Kind]
+
+    def read(self, question: Question) -> Live:
+        """Read everything asked for.  What cannot be read is a gap with its reason, never an exception."""
+        ...
+
+    def write(self, address: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+        """Merge these actions, all on one address, into what is there; one outcome per action.
+
+        Reads again immediately before; an action whose present value is none of its `before` values is
+        REFUSED (it moved), one that already holds is ACCEPTED without a request.  A lost answer is UNKNOWN.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the provider is not used afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """One installation (directory, workspace, lake) as the environment's file describes it."""
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
