@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 Value = str
-"""A right or property in canonical spelling: `READ`, `r-x`, `member`.  Absence is None, never an empty string."""
+"""A right or property in canonical spelling: `READ`, `r-x`, `member`.  Absence is None, never "" ."""
 
 EXISTS = "exists"
 PRESENT = "present"

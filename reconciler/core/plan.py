@@ -53,7 +53,7 @@ class Action:
     after: Value | None
     until: date | None
     object_ids: Mapping[str, str]
-    """Object ids of the thing (under its address) and of the principal (under its name), where they have one."""
+    """Object ids of the thing (under its address) and of the principal (under its name), where known."""
     tenant: str
     cause: Cause
     source: Source
@@ -139,4 +139,4 @@ class ApprovedPlan:
     plan: Plan
     actions: tuple[Action, ...]
     refused: Sequence[Outcome] = ()
-    """Approved actions that may not be sent, with the reason: moved, spent, over a guardrail, self-approved."""
+    """Approved actions that may not be sent, with the reason: spent, over a guardrail, self-approved."""
