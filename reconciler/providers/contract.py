@@ -13,6 +13,7 @@ from typing import Protocol
 
 from reconciler.core.model import Address, Identity, Kind, Live, Wanted
 from reconciler.core.plan import Action, Outcome
+from reconciler.core.vocabulary import Boundary as Boundary
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many units are done, and how many there are (0 when unknown)."""
@@ -39,16 +40,6 @@ class Directory(Protocol):
     def members(self, group_ids: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
         """Direct members (object ids) of each group by object id; None where they could not be read."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boundary:
-    """Where a tenant may declare things of one kind: shell-style patterns over locators, per installation."""
-
-    tenant: str
-    kind: str
-    installation: str
-    patterns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

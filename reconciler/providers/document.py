@@ -6,15 +6,38 @@ Every grant in every kind has one shape: `who`, `can`, and optionally `until` an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from reconciler.core.environment import Environment
-from reconciler.core.model import Attribute, Kind, Source, Terms, Value, Wanted
+from reconciler.core.model import Attribute, Source, Terms, Value
+from reconciler.core.vocabulary import (
+    Compiled,
+    Context,
+    Declared,
+    DocumentKind,
+    Problem,
+    Reach,
+    Vocabulary,
+)
+
+__all__ = [
+    "PRINCIPAL",
+    "Compiled",
+    "Context",
+    "Declared",
+    "Document",
+    "DocumentKind",
+    "Principal",
+    "Problem",
+    "Reach",
+    "Shape",
+    "Terminable",
+    "Vocabulary",
+    "in_force",
+]
 
 PRINCIPAL = re.compile(r"(user|group|sp):(?=\S)[^\x00-\x1f\x7f]{1,256}(?<=\S)")
 
@@ -54,9 +77,6 @@ class Terminable(Shape):
     because: str = Field(default="", max_length=500, description="Why, for the people who review it.")
 
 
-Wish = TypeVar("Wish", bound=Terminable)
-
-
 class Document(Shape):
     """What every tenant document may say."""
 
@@ -74,89 +94,6 @@ class Document(Shape):
         default=False, description="Beside `state: retired`: also delete the thing itself once it is empty."
     )
     was: str | None = Field(default=None, description="The former name, to rename without losing anything.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """One valid document with its place in the policies."""
-
-    tenant: str
-    document: Any
-    """An instance of the model of its kind."""
-    source: Source
-    """Where the document begins."""
-    locate: Callable[..., Source]
-    """`locate("grants", 2, "who")` is where that value stands, or the nearest enclosing one."""
-    adopted: frozenset[str] = frozenset()
-    """Environments that the tenant has adopted."""
-    blocked_tenants: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something wrong in a document, at its place, with what to do next."""
-
-    source: Source
-    text: str
-    tenant: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.source.file}:{self.source.line}:{self.source.column}: {self.text}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What compiling needs to know beside the document itself."""
-
-    environment: Environment
-    as_of: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiled:
-    """What documents of one provider come to in one environment."""
-
-    wanted: Sequence[Wanted] = ()
-    problems: Sequence[Problem] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """One thing that a document lays claim to: what boundaries and collisions are checked on."""
-
-    boundary: str
-    """The word of `policies/boundaries.yaml` that governs it: `groups`, `workspaces`, `scopes`, `folders`."""
-    installation: str
-    """The logical name: a workspace, a lake; "" for the directory."""
-    locator: str
-    source: Source
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentKind(Generic[Wish]):
-    """One `kind:` of tenant document."""
-
-    kind: str
-    model: type[Document]
-    reach: Callable[[Declared], Iterable[Reach]]
-    principals: Callable[[Declared], Iterable[tuple[str, Source]]]
-    """Every principal that the document names, with its place."""
-    environments: Callable[[Any, Environment], bool]
-    """Whether this environment knows all the logical names that the document uses."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vocabulary:
-    """What one provider adds to the policy language and to the comparison."""
-
-    provider: str
-    documents: Sequence[DocumentKind[Any]]
-    kinds: Sequence[Kind]
-    compile: Callable[[Sequence[Declared], Context], Compiled]
-    """All documents of the provider together, as some of them meet on one address."""
-    open: Callable[..., Any] = field(repr=False)
-    """`open(environment, environ, root)`: the provider itself; loads its SDK.  `environ` is the process
-    environment, the only place that credentials come from; `root` is what `ca_file` is relative to."""
 
 
 def in_force(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core.vocabulary import Vocabulary
 from reconciler.providers import adls, databricks, entra
-from reconciler.providers.document import Vocabulary
 
 VOCABULARIES: tuple[Vocabulary, ...] = (entra.VOCABULARY, databricks.VOCABULARY, adls.VOCABULARY)
