@@ -104,7 +104,7 @@ def imports(source: Source) -> Iterator[Import]:
 
 
 def dotted_names(source: Source) -> Iterator[tuple[int, str]]:
-    """Every name read and every attribute chain, with its import undone: `dt.now` is `datetime.datetime.now`."""
+    """Every name read and every attribute chain, imports undone: `dt.now` is `datetime.datetime.now`."""
     aliases = _aliases(source)
     inner = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(source.tree):
