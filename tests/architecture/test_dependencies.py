@@ -1,0 +1,107 @@
+"""What is imported is declared, what is declared is locked and explained."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import packages_distributions
+
+import pytest
+
+from tests.architecture.source import ROOT, Source, imports, sources
+
+
+@cache
+def declared() -> Mapping[str, frozenset[str]]:
+    """Distributions by the part of pyproject.toml that declares them; `run` is what always is installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = {"run": project["dependencies"], **project["optional-dependencies"]}
+    return {group: frozenset(map(distribution, lines)) for group, lines in groups.items()}
+
+
+def distribution(requirement: str) -> str:
+    """The normal form of the name in a requirement: `PyYAML>=6` is `pyyaml` (PEP 503)."""
+    name = re.match(r"[\w.-]+", requirement)
+    assert name, requirement
+    return re.sub(r"[-_.]+", "-", name.group()).lower()
+
+
+def undeclared(source: Source, providers: Mapping[str, list[str]], allowed: frozenset[str]) -> Iterator[str]:
+    """Imports from distributions that this file may not count on."""
+    for found in imports(source):
+        top = found.target.split(".")[0]
+        if top in sys.stdlib_module_names or top in {"reconciler", "tests"}:
+            continue
+        homes = {distribution(name) for name in providers.get(top, [])}
+        if not homes & allowed:
+            home = " or ".join(sorted(homes)) or "no installed distribution"
+            yield source.at(found.line, f"{found.target} comes with {home}: declare it in pyproject.toml")
+
+
+def explained(document: str) -> set[str]:
+    """First cells of the document's tables, heads and rules aside."""
+    return set(re.findall(r"^\| ([a-z0-9][\w.-]*) \|", document, re.MULTILINE)) - {"package"}
+
+
+def test_what_is_imported_is_declared() -> None:
+    homes = packages_distributions()
+    run, emulator = declared()["run"], declared()["run"] | declared()["emulator"]
+    found = [
+        text
+        for source in sources("reconciler")
+        for text in undeclared(source, homes, emulator if _comes_with_emulator(source) else run)
+    ]
+    assert found == []
+
+
+def _comes_with_emulator(source: Source) -> bool:
+    return source.is_emulator or (
+        source.is_command_line and ("emulator" in source.path or "demo" in source.path)
+    )
+
+
+def test_what_is_declared_is_explained_and_nothing_else() -> None:
+    rows = explained((ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8"))
+    assert rows == {name for group in declared().values() for name in group}
+
+
+@pytest.mark.parametrize(
+    ("lock", "groups"),
+    [
+        ("requirements.txt", ("run", "emulator", "build")),
+        ("requirements-dev.txt", ("run", "emulator", "build", "dev")),
+    ],
+)
+def test_what_is_declared_is_locked(lock: str, groups: tuple[str, ...]) -> None:
+    locked = locked_versions(lock)
+    assert {name for group in groups for name in declared()[group]} - set(locked) == set(), "run `make lock`"
+
+
+def test_both_locks_agree() -> None:
+    tool, everything = locked_versions("requirements.txt"), locked_versions("requirements-dev.txt")
+    assert {name: everything.get(name) for name in tool} == tool
+
+
+def locked_versions(lock: str) -> dict[str, str]:
+    """Name to version, as a lock pins them."""
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    pins = re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([\w.!+]+)", text, re.MULTILINE)
+    return {distribution(name): version for name, version in pins}
+
+
+def test_an_undeclared_import_is_caught() -> None:
+    homes = {"yaml": ["PyYAML"], "azure": ["azure-core", "azure-identity"]}
+    here = Source(
+        "reconciler/policy/x.py", "import yaml\nfrom azure.core import x\nimport json\nimport nowhere"
+    )
+    assert len(list(undeclared(here, homes, frozenset()))) == 3
+    assert [text.split()[1] for text in undeclared(here, homes, frozenset({"pyyaml", "azure-core"}))] == [
+        "nowhere"
+    ]
+
+
+def test_rows_are_told_from_heads() -> None:
+    assert explained("| package | what for |\n| --- | --- |\n| rich | tables |\nrich | no row |") == {"rich"}
