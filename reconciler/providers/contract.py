@@ -23,6 +23,14 @@ def silent(what: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
+class Unusable(Exception):
+    """Nothing can be asked of a system at all: its text says what is wrong, where, and what to do next.
+
+    Raised where settings or credentials are found wanting before anything is read; once a provider
+    reads, the same trouble is a gap for everything that it was asked for.
+    """
+
+
 class Directory(Protocol):
     """Who is who: names to object ids and back, from the directory that every other system trusts."""
 
