@@ -1,0 +1,1 @@
+"""Microsoft Graph: groups, users, service principals and privileged access, as far as access is concerned."""

@@ -1,0 +1,177 @@
+"""The Graph endpoint: versions, authentication, throttling, batches and the headers that all answers carry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from reconciler.emulator.graph import batch, costs, seeding
+from reconciler.emulator.graph.call import Call, Reply, State
+from reconciler.emulator.graph.errors import GraphError
+from reconciler.emulator.graph.query import Query, parse
+from reconciler.emulator.graph.routes import dispatch
+from reconciler.emulator.wire import Request, Response, json_response
+from reconciler.emulator.world import World
+
+JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+AUDIENCES = frozenset(
+    {"https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"}
+)
+DIAGNOSTIC = '{"ServerInfo":{"DataCenter":"Emulated","Slice":"E","Ring":"1","ScaleUnit":"001","RoleInstance":"EM000001"}}'
+VERSIONS = ("v1.0", "beta")
+
+
+class GraphService:
+    """Microsoft Graph over the shared directory; endpoint `graph`, seed section `directory`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.state = State(world)
+
+    def endpoints(self) -> list[str]:
+        """The one endpoint."""
+        return ["graph"]
+
+    def seed(self, section: Mapping[str, Any]) -> None:
+        """Add users, groups, service principals and privileged access; raises ValueError."""
+        seeding.seed(self.state, section)
+
+    def dump(self) -> dict[str, Any]:
+        """The directory in the form of its seed."""
+        return seeding.dump(self.state)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one HTTP request."""
+        identifier = self.state.new_id()
+        client_id = request.headers.get("client-request-id", identifier)
+        status, headers, payload = self._answer(request, identifier, client_id)
+        common = [
+            ("cache-control", "no-cache"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("request-id", identifier),
+            ("client-request-id", client_id),
+            ("x-ms-ags-diagnostic", DIAGNOSTIC),
+            *headers.items(),
+        ]
+        if payload is None:
+            return Response(status, common)
+        common += [("transfer-encoding", "chunked"), ("vary", "Accept-Encoding")]
+        if isinstance(payload, str):
+            return Response(
+                status,
+                [*common, ("content-type", "text/plain"), ("odata-version", "4.0")],
+                ("\ufeff" + payload).encode(),
+            )
+        content = JSON if status < 400 else "application/json"
+        extra = [("content-type", content)] + ([("odata-version", "4.0")] if status < 400 else [])
+        return json_response(status, payload, common + extra)
+
+    def _answer(self, request: Request, identifier: str, client_id: str) -> batch.Answer:
+        try:
+            call = self._call(request)
+            if call.segments == ("$batch",) and call.method == "POST":
+                return 200, {}, batch.run(call, lambda *item: self._item(call, *item))
+            return self._run(call, identifier, client_id)
+        except GraphError as error:
+            return self._refused(error, identifier, client_id)
+
+    def _call(self, request: Request) -> Call:
+        parts = [unquote(part) for part in request.path.split("/") if part]
+        version = parts[0].lower() if parts else ""
+        if version not in VERSIONS:
+            raise GraphError(400, "BadRequest", f"Invalid version: {parts[0] if parts else ''}")
+        if request.caller is None:
+            code = "InvalidAuthenticationToken"
+            if "authorization" not in request.headers:
+                raise GraphError(401, code, "Access token is empty.")
+            raise GraphError(401, code, "Lifetime validation failed, the token is expired.")
+        if request.caller.audience.removesuffix("/.default") not in AUDIENCES:
+            raise GraphError(
+                401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience."
+            )
+        return Call(
+            method=request.method.upper(),
+            version=version,
+            segments=tuple(parts[1:]),
+            query=parse(request.raw_query),
+            headers=request.headers,
+            body=request.body,
+            base=request.base,
+            caller=request.caller,
+        )
+
+    def _item(self, outer: Call, method: str, url: str, headers: dict[str, str], body: Any) -> batch.Answer:
+        identifier = self.state.new_id()
+        client_id = outer.headers.get("client-request-id", identifier)
+        try:
+            call = self._inner_call(outer, method, url, headers, body)
+            status, given, payload = self._run(call, identifier, client_id)
+        except GraphError as error:
+            status, given, payload = self._refused(error, identifier, client_id)
+        shown = {"Cache-Control": "no-cache", **given}
+        if payload is not None:
+            shown["Content-Type"] = (
+                "text/plain" if isinstance(payload, str) else JSON if status < 400 else "application/json"
+            )
+        return status, shown, payload
+
+    def _inner_call(self, outer: Call, method: str, url: str, headers: dict[str, str], body: Any) -> Call:
+        if "://" in url:
+            if not self.world.switches.get("graph.batch-absolute-urls", False):
+                raise GraphError(
+                    400, "BadRequest", f"Invalid batch request URL '{url}': a relative URL is expected."
+                )
+            url = re.sub(r"^https?://[^/]+/+(?:v1\.0|beta)", "", url)
+        path, _, raw_query = url.partition("?")
+        return Call(
+            method=method,
+            version=outer.version,
+            segments=tuple(unquote(part) for part in path.split("/") if part),
+            query=parse(raw_query) if raw_query else NO_OPTIONS,
+            headers=headers,
+            body=body,
+            base=outer.base,
+            caller=outer.caller,
+        )
+
+    def _run(self, call: Call, identifier: str, client_id: str) -> batch.Answer:
+        write = 0 if call.method == "GET" else 1
+        # The bill is presented before the service works: what is refused for its cost is not carried out.
+        wait = costs.throttled(
+            self.world, costs.units(costs.estimate(call.segments), call.query, call.method), write
+        )
+        if wait is not None:
+            return self._throttled(call, *wait, identifier, client_id)
+        try:
+            reply = dispatch(self.state, call)
+        except GraphError as error:
+            return self._refused(error, identifier, client_id)
+        units = costs.units(reply.cost, call.query, call.method)
+        return reply.status, dict(reply.headers) | {"x-ms-resource-unit": str(units)}, reply.payload
+
+    def _refused(self, error: GraphError, identifier: str, client_id: str) -> batch.Answer:
+        date = self.state.now().removesuffix("Z")
+        headers = dict(error.headers) | {"x-ms-resource-unit": "1"}
+        return error.status, headers, error.payload(date, identifier, client_id)
+
+    def _throttled(
+        self, call: Call, seconds: int, reason: str, identifier: str, client_id: str
+    ) -> batch.Answer:
+        kind = "Write" if reason == "WriteLimitExceeded" else "ReadWrite"
+        scope = f"Tenant_Application/{kind}/{call.caller.app_id}/{self.world.directory.tenant_id}"
+        error = GraphError(429, "TooManyRequests", "Too many requests.")
+        status, headers, payload = self._refused(error, identifier, client_id)
+        headers |= {
+            "Retry-After": str(seconds),
+            "x-ms-throttle-scope": scope,
+            "x-ms-throttle-information": reason,
+        }
+        return status, headers, payload
+
+
+NO_OPTIONS = Query()
+
+
+__all__ = ["GraphService", "Reply"]
