@@ -161,6 +161,8 @@ class Gap:
     reason: str
     status: str = ""
     """The service's own code, such as `403 AuthorizationPermissionMismatch`."""
+    accepted: str = ""
+    """Why and until when somebody accepted it; "" for a gap that makes the run unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +230,10 @@ class Kind:
     """How a right reads to a person: `r-x` as `read`."""
     properties: frozenset[str] = frozenset()
     """Roles that are no rights at all: their transitions are always `set`."""
+    identified: bool = False
+    """True where a thing has an object id that its facts belong to: until it exists, they wait."""
+    first: str = ""
+    """The role that must hold before any other of the same address can, such as `assignment`."""
 
     def parts(self, role: str, value: Value | None) -> frozenset[str]:
         """What holding this value allows, as a set that can be compared; empty for None."""

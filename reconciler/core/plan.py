@@ -86,8 +86,6 @@ class Violation:
     """The ids that it refuses: the whole counted group."""
     tenant: str = ""
     overridable: bool = True
-    overridden: str = ""
-    """The reason that an approval gave for overriding it; "" while it stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +131,18 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consented:
+    """Which approval carries an action, for the record."""
+
+    approval: str
+    """The fingerprint of the approval's content: consent is spent per approval and action."""
+    file: str
+    approvers: tuple[str, ...]
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Guardrails that it let pass for this action, with the reasons given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedPlan:
     """A plan of which these actions, and only these, may be sent: each is approved, unspent and fits live."""
 
@@ -140,3 +150,5 @@ class ApprovedPlan:
     actions: tuple[Action, ...]
     refused: Sequence[Outcome] = ()
     """Approved actions that may not be sent, with the reason: spent, over a guardrail, self-approved."""
+    consents: Mapping[str, Consented] = field(default_factory=dict)
+    """By action id, the approval that carries it."""

@@ -1,0 +1,256 @@
+"""Keep the actions whose exact transition somebody entitled approved; drop the rest, and say why.
+
+Consent is spent: it is given once, for one transition, and never outlives the state that it was given for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
+
+from reconciler.core.consent import action_id
+from reconciler.core.model import Address, Attribute, Source, Value, Verb
+from reconciler.core.plan import Action, ApprovedPlan, Cause, Consented, Outcome, Plan, Status, Violation
+
+PLATFORM = "platform"
+"""The tenant of approvals in `policies/approvals/`: they may cover every tenant's actions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """One readable line of an approval, and the id that its words come to (never a typed one)."""
+
+    verb: Verb
+    address: Address
+    attribute: Attribute
+    before: tuple[Value | None, ...]
+    after: Value | None
+    until: date | None
+    object_ids: Mapping[str, str]
+    source: Source
+
+    def action_id(self, environment: str) -> str:
+        """The id of the transition that these words describe."""
+        return action_id(
+            environment, self.verb, self.address, self.attribute, self.before, self.after, self.until,
+            self.object_ids,
+        )  # fmt: skip
+
+    def expiry_id(self, environment: str) -> str | None:
+        """The id of the revoke that approving a dated grant approves as well; None without a date."""
+        if self.until is None or self.after is None:
+            return None
+        return action_id(
+            environment, Verb.REVOKE, self.address, self.attribute, (self.after,), None, self.until,
+            self.object_ids,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A file on the protected branch in which people consent to exact actions."""
+
+    ident: str
+    """The fingerprint of its content: the same text is the same consent, wherever it is put."""
+    source: Source
+    tenant: str
+    environment: str
+    because: str
+    expires: date
+    """The last day on which it can be used."""
+    consents: tuple[Consent, ...]
+    approvers: frozenset[str]
+    """Who put it there, as the commits say: mail addresses in lower case."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Guardrail name to the reason for letting it pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlement:
+    """One approval rule: these people may approve these actions."""
+
+    approvers: frozenset[str]
+    """Mail addresses in lower case."""
+    tenants: tuple[str, ...] = ("*",)
+    kinds: tuple[str, ...] = ("*",)
+    verbs: tuple[str, ...] = ("*",)
+    overrides: tuple[str, ...] = ()
+    """Guardrails that they may also override."""
+
+    def covers(self, action: Action) -> bool:
+        """Whether the rule speaks of this action."""
+        return (
+            _matches(self.tenants, action.tenant)
+            and _matches(self.kinds, action.address.kind)
+            and _matches(self.verbs, action.verb.value)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Court:
+    """Everything that decides whether an approval counts."""
+
+    approvals: Sequence[Approval]
+    entitlements: Sequence[Entitlement]
+    authors: Mapping[str, frozenset[str]]
+    """Per policy file, who last wrote it, as the commits say: approving one's own wish alone is refused."""
+    spent: frozenset[tuple[str, str]]
+    """(approval, action id) of everything that was sent before, whatever came of it."""
+    today: date = date.min
+
+
+def approve(plan: Plan, court: Court) -> ApprovedPlan:
+    """Keep the actions whose exact transition somebody entitled approved, and that may be sent now."""
+    ledger = _Ledger(court, plan)
+    kept: list[Action] = []
+    consents: dict[str, Consented] = {}
+    refused: list[Outcome] = []
+    for action in plan.actions:
+        verdict = ledger.verdict(action)
+        if isinstance(verdict, Consented):
+            kept.append(action)
+            consents[action.id] = verdict
+        elif verdict:
+            refused.append(Outcome(action=action.id, status=Status.REFUSED, reason=verdict))
+    refused.extend(_moved(plan, court))
+    return ApprovedPlan(plan=plan, actions=tuple(kept), refused=tuple(refused), consents=consents)
+
+
+class _Ledger:
+    """All consents of one environment by the id that they come to, and the guardrails in their way."""
+
+    def __init__(self, court: Court, plan: Plan) -> None:
+        self.court = court
+        self.direct: dict[str, list[Approval]] = {}
+        self.expiries: dict[str, list[Approval]] = {}
+        self.standing: dict[str, list[Violation]] = {}
+        for violation in plan.violations:
+            for ident in violation.actions:
+                self.standing.setdefault(ident, []).append(violation)
+        for approval in court.approvals:
+            if approval.environment == plan.environment:
+                self._enter(approval)
+
+    def _enter(self, approval: Approval) -> None:
+        for consent in approval.consents:
+            ident = consent.action_id(approval.environment)
+            self.direct.setdefault(ident, []).append(approval)
+            expiry = consent.expiry_id(approval.environment)
+            # The end of a dated grant needs no second consent, if it was this approval that made the grant.
+            if expiry is not None and (approval.ident, ident) in self.court.spent:
+                self.expiries.setdefault(expiry, []).append(approval)
+
+    def verdict(self, action: Action) -> Consented | str:
+        """The approval that carries the action, "" when nobody approved it, else why none of them counts."""
+        violations = self.standing.get(action.id, ())
+        reasons: list[str] = []
+        for approval in self.expiries.get(action.id, ()) if action.cause is Cause.EXPIRED else ():
+            reason = self._spent(approval, action) or (_stands(violations[0]) if violations else "")
+            if not reason:
+                return _consented(approval, violations)
+            reasons.append(reason)
+        for approval in self.direct.get(action.id, ()):
+            reason = self._spent(approval, action) or _objection(action, approval, violations, self.court)
+            if not reason:
+                return _consented(approval, violations)
+            reasons.append(reason)
+        return "; ".join(dict.fromkeys(reasons))
+
+    def _spent(self, approval: Approval, action: Action) -> str:
+        if (approval.ident, action.id) not in self.court.spent:
+            return ""
+        start = "/".join(value or "-" for value in action.before)
+        return (
+            f"{approval.source.file} is spent: this was sent before, and live state has since gone back to "
+            f"{start}; approve it anew if it should happen again"
+        )
+
+
+def _consented(approval: Approval, violations: Sequence[Violation]) -> Consented:
+    passed = {violation.rule: approval.overrides.get(violation.rule, "") for violation in violations}
+    return Consented(
+        approval=approval.ident,
+        file=approval.source.file,
+        approvers=tuple(sorted(approval.approvers)),
+        overrides=passed,
+    )
+
+
+def _objection(action: Action, approval: Approval, violations: Sequence[Violation], court: Court) -> str:
+    """Why this approval does not carry this action; "" when it does."""
+    where = approval.source.file
+    if court.today > approval.expires:
+        return f"{where} expired on {approval.expires}"
+    if approval.tenant not in (action.tenant, PLATFORM):
+        return f"{where} belongs to {approval.tenant} and cannot approve for {action.tenant}"
+    rules = [rule for rule in court.entitlements if rule.covers(action)]
+    entitled = approval.approvers & frozenset().union(*(rule.approvers for rule in rules))
+    if not entitled:
+        who = ", ".join(sorted(approval.approvers)) or "nobody known to the commit"
+        return f"{where}: {who} may not approve {action.verb} of {action.address.kind} for {action.tenant}"
+    if entitled <= court.authors.get(action.source.file, frozenset()):
+        return (
+            f"{where}: {', '.join(sorted(entitled))} also wrote {action.source.file}; "
+            "a second person has to approve it"
+        )
+    unheeded = (_unheeded(violation, approval, rules, entitled) for violation in violations)
+    return next((text for text in unheeded if text), "")
+
+
+def _unheeded(
+    violation: Violation, approval: Approval, rules: Sequence[Entitlement], entitled: frozenset[str]
+) -> str:
+    """The guardrail that stands in the way, unless this approval overrides it with authority and a reason."""
+    if not violation.overridable or not approval.overrides.get(violation.rule):
+        return _stands(violation)
+    may = frozenset().union(*(rule.approvers for rule in rules if _matches(rule.overrides, violation.rule)))
+    if not entitled & may:
+        return (
+            f"guardrail {violation.rule}: {', '.join(sorted(entitled))} may not override it "
+            "(policies/approval-rules.yaml, `overrides`)"
+        )
+    return ""
+
+
+def _stands(violation: Violation) -> str:
+    return f"guardrail {violation.rule}: {violation.text}"
+
+
+def _moved(plan: Plan, court: Court) -> list[Outcome]:
+    """Consents that fit nothing any more because live state moved on to another value."""
+    planned: dict[tuple[Address, Attribute], list[Action]] = {}
+    for action in plan.actions:
+        planned.setdefault((action.address, action.attribute), []).append(action)
+    known = {action.id for action in plan.actions}
+    outcomes = []
+    for approval in court.approvals:
+        if approval.environment != plan.environment or court.today > approval.expires:
+            continue
+        for consent in approval.consents:
+            ident = consent.action_id(plan.environment)
+            now = planned.get((consent.address, consent.attribute), [])
+            if ident in known or (approval.ident, ident) in court.spent or not now:
+                continue
+            outcomes.append(Outcome(action=ident, status=Status.REFUSED, reason=_moved_text(consent, now[0])))
+    return outcomes
+
+
+def _moved_text(consent: Consent, now: Action) -> str:
+    def spell(verb: Verb, before: Sequence[Value | None], after: Value | None) -> str:
+        return f"{verb} {'/'.join(value or '-' for value in before)} -> {after or '-'}"
+
+    was = spell(consent.verb, consent.before, consent.after)
+    present = spell(now.verb, now.before, now.after)
+    detail = (
+        f"now it is {present}" if was != present else "the object behind a name, or its last day, changed"
+    )
+    return (
+        f"moved: {consent.source} approved {was} for {consent.attribute.principal or consent.attribute.role} "
+        f"on {consent.address}; {detail}. Approve the present action instead"
+    )
+
+
+def _matches(patterns: Sequence[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

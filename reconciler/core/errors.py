@@ -1,0 +1,27 @@
+"""Errors by whose fault they are; each message names the thing, the place and the next step."""
+
+from __future__ import annotations
+
+
+class ReconcilerError(Exception):
+    """Something that a person has to mend; its text is all that the person is shown."""
+
+
+class PolicyError(ReconcilerError):
+    """The policies are wrong in a way that leaves nothing to plan."""
+
+
+class BadPlanFile(ReconcilerError):
+    """A plan file was edited, damaged, or made by another version."""
+
+
+class StoreError(ReconcilerError):
+    """The environment's store cannot be read or written; nothing was sent."""
+
+
+class Locked(ReconcilerError):
+    """Another run holds the environment's lock; the message names it."""
+
+
+class Unusable(ReconcilerError):
+    """A service cannot be used at all: wrong credential, wrong certificate authority, unreachable."""

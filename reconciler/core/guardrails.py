@@ -1,0 +1,240 @@
+"""Rules over a plan: each a small pure function, all of them asked, nothing exempt because it is small.
+
+Exceeding a rule refuses the whole counted group of actions; the rest of the plan goes on.  Rules look at
+the whole plan of an environment, whatever part of it somebody chose to look at, and count what the last
+24 hours already removed, so that splitting a change does not step around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from reconciler.core.model import Address, Live, Verb
+from reconciler.core.order import takes_away
+from reconciler.core.plan import Action, Violation
+
+WIDENERS = frozenset({Verb.GRANT, Verb.RAISE, Verb.SET})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How much may be removed at once: both are asked, and None asks nothing."""
+
+    count: int | None = None
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The guardrails of the platform, as `policies/guardrails.yaml` sets them."""
+
+    removals: Mapping[str, Limit] = field(default_factory=dict)
+    """Per kind; `*` is for kinds that are not named."""
+    tenant_removals: Mapping[str, Mapping[str, Limit]] = field(default_factory=dict)
+    """Per tenant and kind, where a tenant has limits of its own."""
+    protected: frozenset[str] = frozenset()
+    """Principals that nothing may be taken from: the reconciler's own identities and break-glass accounts."""
+    groups_only: frozenset[str] = frozenset()
+    """Tenants that want grants to groups only."""
+    wide: tuple[str, ...] = ("other", "group:users", "group:account users", "group:All Users")
+    """Principals that stand for everybody, as shell-style patterns."""
+    last_holders: Mapping[str, tuple[str, str]] = field(
+        default_factory=lambda: {
+            "last-owner": ("group", "owner"),
+            "last-manage": ("secret-scope", "acl:MANAGE"),
+        }
+    )
+    """Rule name to (kind, `role` or `role:value`): somebody must keep holding it."""
+    admin_groups: tuple[str, ...] = ()
+    """Groups, as shell-style patterns, that must keep at least one member."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Docket:
+    """Everything that the rules look at."""
+
+    actions: Sequence[Action]
+    """The unfiltered plan."""
+    live: Live
+    rules: Rules
+    held: Mapping[tuple[str, str], int]
+    """Live grants by (tenant, kind)."""
+    recent: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Removals of the last 24 hours by (tenant, kind)."""
+    inside: Callable[[str, Address], bool] = lambda tenant, address: True
+    """Whether a tenant's boundary allows it to touch an address."""
+
+
+Rule = Callable[[Docket], Iterator[Violation]]
+
+
+def judge(docket: Docket) -> tuple[Violation, ...]:
+    """Every violation of every rule, in a stable order."""
+    found = [violation for rule in RULES for violation in rule(docket)]
+    return tuple(sorted(found, key=lambda violation: (violation.rule, violation.tenant, violation.text)))
+
+
+def removals(docket: Docket) -> Iterator[Violation]:
+    """Too much taken away at once, per tenant and kind."""
+    groups: dict[tuple[str, str], list[Action]] = {}
+    for action in docket.actions:
+        if takes_away(action):
+            groups.setdefault((action.tenant, action.address.kind), []).append(action)
+    for (tenant, kind), actions in sorted(groups.items()):
+        limit = _limit(docket.rules, tenant, kind)
+        before = docket.recent.get((tenant, kind), 0)
+        total = len(actions) + before
+        held = docket.held.get((tenant, kind), 0) + before
+        share = 100 * total / held if held else 100.0
+        over = []
+        if limit.count is not None and total > limit.count:
+            over.append(f"limit {limit.count}")
+        if limit.percent is not None and share > limit.percent:
+            over.append(f"limit {limit.percent:g} %")
+        if over:
+            earlier = f", {before} of them in the last 24 hours" if before else ""
+            yield Violation(
+                rule="removals",
+                tenant=tenant,
+                text=f"{tenant}: {total} of {held} {kind} grants would be taken away "
+                f"({share:.0f} %{earlier}; {', '.join(over)}); restore them in the policies, or override "
+                "rule 'removals' in an approval with a reason",
+                actions=tuple(action.id for action in actions),
+            )
+
+
+def _limit(rules: Rules, tenant: str, kind: str) -> Limit:
+    own = rules.tenant_removals.get(tenant, {})
+    return own.get(kind) or own.get("*") or rules.removals.get(kind) or rules.removals.get("*") or Limit()
+
+
+def last_holder(docket: Docket) -> Iterator[Violation]:
+    """The last owner, the last MANAGE: somebody must be left who can mend things."""
+    for rule, (kind, what) in sorted(docket.rules.last_holders.items()):
+        role, _, value = what.partition(":")
+        yield from _last(docket, rule, kind, role, value, lambda locator: True)
+
+
+def last_admin(docket: Docket) -> Iterator[Violation]:
+    """An administrators' group must keep a member."""
+    patterns = docket.rules.admin_groups
+    yield from _last(docket, "last-admin", "group", "member", "", lambda name: _any(patterns, name))
+
+
+def _last(
+    docket: Docket, rule: str, kind: str, role: str, value: str, applies: Callable[[str], bool]
+) -> Iterator[Violation]:
+    by_address: dict[object, list[Action]] = {}
+    for action in docket.actions:
+        if action.address.kind == kind and action.attribute.role == role and applies(action.address.locator):
+            by_address.setdefault(action.address, []).append(action)
+    for actions in by_address.values():
+        address = actions[0].address
+        found = docket.live.found.get(address)
+        facts = dict(found.grants) if found else {}
+        holders = {fact for fact, held in facts.items() if fact.role == role and value in ("", held)}
+        left = holders - {action.attribute for action in actions if _loses(action, value)}
+        gaining = [action for action in actions if action.after is not None and value in ("", action.after)]
+        losing = [action for action in actions if action.attribute in holders and _loses(action, value)]
+        if losing and not left and not gaining:
+            yield Violation(
+                rule=rule,
+                tenant=actions[0].tenant,
+                text=f"{address}: nobody would be left as {value or role} "
+                f"({', '.join(sorted(action.attribute.principal for action in losing))} would go); "
+                "name a successor first",
+                actions=tuple(action.id for action in losing),
+            )
+
+
+def _loses(action: Action, value: str) -> bool:
+    return action.after is None or (value != "" and action.after != value)
+
+
+def protected(docket: Docket) -> Iterator[Violation]:
+    """The reconciler's own identities and break-glass accounts keep what they have."""
+    for action in docket.actions:
+        principal = action.attribute.principal
+        if principal in docket.rules.protected and takes_away(action):
+            yield _single(
+                "protected",
+                action,
+                f"{action.address}: {principal} is protected and would lose "
+                f"{', '.join(value or '-' for value in action.before)}",
+            )
+
+
+def groups_only(docket: Docket) -> Iterator[Violation]:
+    """Direct grants to users, where the tenant wants groups only."""
+    for action in docket.actions:
+        direct = action.attribute.principal.startswith("user:") and action.address.kind != "group"
+        if direct and action.verb in WIDENERS and action.tenant in docket.rules.groups_only:
+            yield _single(
+                "groups-only",
+                action,
+                f"{action.source}: {action.attribute.principal} would get {action.after} directly; "
+                f"{action.tenant} grants to groups only: add the user to a group",
+            )
+
+
+def wide(docket: Docket) -> Iterator[Violation]:
+    """Grants to everybody."""
+    for action in docket.actions:
+        if action.verb not in WIDENERS or action.address.kind == "traverse":
+            continue
+        if _any(docket.rules.wide, action.attribute.principal):
+            yield _single(
+                "wide",
+                action,
+                f"{action.source}: {action.attribute.principal} stands for everybody and would get "
+                f"{action.after} on {action.address}",
+            )
+
+
+def boundary(docket: Docket) -> Iterator[Violation]:
+    """Nothing happens outside a tenant's boundary, whatever its documents came to say."""
+    for action in docket.actions:
+        if not docket.inside(action.tenant, action.address):
+            yield _single(
+                "boundary",
+                action,
+                f"{action.source}: {action.address} is outside the boundary of {action.tenant}; "
+                "see policies/boundaries.yaml",
+            )
+
+
+def depends_on_gap(docket: Docket) -> Iterator[Violation]:
+    """Nothing is taken from a member of a group whose own state could not be read."""
+    unread = {
+        f"group:{gap.address.locator}" for gap in docket.live.gaps.values() if gap.address.kind == "group"
+    }
+    for action in docket.actions:
+        if takes_away(action) and action.attribute.principal in unread:
+            yield _single(
+                "gap",
+                action,
+                f"{action.address}: {action.attribute.principal} would lose access while its members could "
+                "not be read; mend the gap first",
+            )
+
+
+def _single(rule: str, action: Action, text: str) -> Violation:
+    return Violation(rule=rule, tenant=action.tenant, text=text, actions=(action.id,))
+
+
+def _any(patterns: Sequence[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+RULES: tuple[Rule, ...] = (
+    removals,
+    last_holder,
+    last_admin,
+    protected,
+    groups_only,
+    wide,
+    boundary,
+    depends_on_gap,
+)

@@ -1,0 +1,226 @@
+"""The plan as JSON: a public, versioned format, the same bytes for the same plan.
+
+Readers refuse a format that they do not know and a digest that does not match the content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from reconciler.core.consent import action_id, fingerprint
+from reconciler.core.errors import BadPlanFile
+from reconciler.core.model import Address, Attribute, Evidence, Finding, Gap, Source, Verb
+from reconciler.core.plan import Action, Blocked, Cause, Plan, Violation
+
+FORMAT = "reconciler/plan/v1"
+
+
+def sealed(plan: Plan) -> Plan:
+    """The plan with the digest of its content."""
+    return replace(plan, digest=fingerprint(_content(plan)))
+
+
+def to_document(plan: Plan) -> dict[str, Any]:
+    """The plan in JSON-ready form; seals it if it is not yet."""
+    content = _content(plan)
+    return {**content, "digest": plan.digest or fingerprint(content)}
+
+
+def from_document(document: Any) -> Plan:
+    """The plan that a document holds.
+
+    Raises BadPlanFile for another format, a digest that does not match, an action whose id is not that of
+    its own words, and anything that is not shaped like a plan.
+    """
+    if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, Mapping) else type(document).__name__
+        raise BadPlanFile(
+            f"this is no plan of format {FORMAT!r} (found {found!r}); make it anew with `plan --out`"
+        )
+    content = {key: value for key, value in document.items() if key != "digest"}
+    if fingerprint(content) != document.get("digest"):
+        raise BadPlanFile("the digest does not match the content: the file was edited; make the plan anew")
+    try:
+        plan = _plan(content, str(document["digest"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadPlanFile(f"the plan file is damaged: {error}; make it anew with `plan --out`") from None
+    for action in plan.actions:
+        if action.id != identity_of(action):
+            raise BadPlanFile(f"action {action.id[:12]} is not what its id says; make the plan anew")
+    return plan
+
+
+def identity_of(action: Action) -> str:
+    """The id that the words of an action come to."""
+    return action_id(
+        action.environment, action.verb, action.address, action.attribute, action.before, action.after,
+        action.until, action.object_ids,
+    )  # fmt: skip
+
+
+def action_document(action: Action) -> dict[str, Any]:
+    """One action in JSON-ready form."""
+    return {
+        "id": action.id,
+        "verb": action.verb.value,
+        "address": str(action.address),
+        "role": action.attribute.role,
+        "principal": action.attribute.principal,
+        "before": list(action.before),
+        "after": action.after,
+        "until": action.until.isoformat() if action.until else None,
+        "object_ids": dict(sorted(action.object_ids.items())),
+        "tenant": action.tenant,
+        "cause": action.cause.value,
+        "source": _source(action.source),
+        "because": action.because,
+        "needs": list(action.needs),
+        "evidence": {
+            "counts": dict(sorted(action.evidence.counts.items())),
+            "samples": list(action.evidence.samples),
+        },
+    }
+
+
+def _content(plan: Plan) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "environment": plan.environment,
+        "revision": plan.revision,
+        "as_of": plan.as_of.isoformat(),
+        "managed": plan.managed,
+        "actions": [action_document(action) for action in plan.actions],
+        "blocked": [
+            {
+                "address": str(each.address),
+                "role": each.attribute.role,
+                "principal": each.attribute.principal,
+                "tenant": each.tenant,
+                "source": _source(each.source),
+                "reason": each.reason,
+                "stage": each.stage,
+            }
+            for each in plan.blocked
+        ],
+        "gaps": [
+            {
+                "address": str(gap.address),
+                "reason": gap.reason,
+                "status": gap.status,
+                "accepted": gap.accepted,
+            }
+            for gap in plan.gaps
+        ],
+        "findings": [
+            {
+                "rule": finding.rule,
+                "address": str(finding.address),
+                "text": finding.text,
+                "tenant": finding.tenant,
+                "source": _source(finding.source) if finding.source else None,
+            }
+            for finding in plan.findings
+        ],
+        "violations": [
+            {
+                "rule": violation.rule,
+                "tenant": violation.tenant,
+                "text": violation.text,
+                "actions": list(violation.actions),
+                "overridable": violation.overridable,
+            }
+            for violation in plan.violations
+        ],
+        "problems": list(plan.problems),
+        "unpinned": list(plan.unpinned),
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {"file": source.file, "line": source.line, "column": source.column}
+
+
+def _plan(content: Mapping[str, Any], digest: str) -> Plan:
+    environment = str(content["environment"])
+    return Plan(
+        environment=environment,
+        revision=str(content["revision"]),
+        as_of=date.fromisoformat(content["as_of"]),
+        managed=int(content["managed"]),
+        actions=tuple(_action(environment, each) for each in content["actions"]),
+        blocked=tuple(_blocked(each) for each in content["blocked"]),
+        gaps=tuple(_gap(each) for each in content["gaps"]),
+        findings=tuple(_finding(each) for each in content["findings"]),
+        violations=tuple(_violation(each) for each in content["violations"]),
+        problems=tuple(map(str, content["problems"])),
+        unpinned=tuple(map(str, content["unpinned"])),
+        digest=digest,
+    )
+
+
+def _action(environment: str, each: Mapping[str, Any]) -> Action:
+    evidence = each["evidence"]
+    return Action(
+        id=str(each["id"]),
+        environment=environment,
+        verb=Verb(each["verb"]),
+        address=Address.parse(each["address"]),
+        attribute=Attribute(each["role"], each["principal"]),
+        before=tuple(each["before"]),
+        after=each["after"],
+        until=date.fromisoformat(each["until"]) if each["until"] else None,
+        object_ids=dict(each["object_ids"]),
+        tenant=str(each["tenant"]),
+        cause=Cause(each["cause"]),
+        source=_place(each["source"]),
+        because=str(each["because"]),
+        needs=tuple(each["needs"]),
+        evidence=Evidence(counts=dict(evidence["counts"]), samples=tuple(evidence["samples"])),
+    )
+
+
+def _place(each: Mapping[str, Any]) -> Source:
+    return Source(str(each["file"]), int(each["line"]), int(each["column"]))
+
+
+def _blocked(each: Mapping[str, Any]) -> Blocked:
+    return Blocked(
+        address=Address.parse(each["address"]),
+        attribute=Attribute(each["role"], each["principal"]),
+        tenant=str(each["tenant"]),
+        source=_place(each["source"]),
+        reason=str(each["reason"]),
+        stage=str(each["stage"]),
+    )
+
+
+def _gap(each: Mapping[str, Any]) -> Gap:
+    return Gap(
+        address=Address.parse(each["address"]),
+        reason=str(each["reason"]),
+        status=str(each["status"]),
+        accepted=str(each["accepted"]),
+    )
+
+
+def _finding(each: Mapping[str, Any]) -> Finding:
+    return Finding(
+        rule=str(each["rule"]),
+        address=Address.parse(each["address"]),
+        text=str(each["text"]),
+        tenant=str(each["tenant"]),
+        source=_place(each["source"]) if each["source"] else None,
+    )
+
+
+def _violation(each: Mapping[str, Any]) -> Violation:
+    return Violation(
+        rule=str(each["rule"]),
+        tenant=str(each["tenant"]),
+        text=str(each["text"]),
+        actions=tuple(each["actions"]),
+        overridable=bool(each["overridable"]),
+    )

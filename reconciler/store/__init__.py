@@ -1,0 +1,1 @@
+"""Where an environment remembers what was sent: journal, spent consent and lock."""

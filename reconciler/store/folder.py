@@ -1,0 +1,90 @@
+"""A store in a folder: the default, for one machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from reconciler.core.errors import Locked, StoreError
+
+
+class FolderStore:
+    """Files in a folder, flushed to disk line by line; the lock dies with its process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def append(self, name: str, lines: Sequence[str]) -> None:
+        """Add lines and wait for the disk; raises StoreError when it is full or may not be written."""
+        path = self.folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = not path.exists()
+            with path.open("ab") as file:
+                file.write("".join(f"{line}\n" for line in lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            if fresh:
+                _sync_folder(path.parent)
+        except OSError as error:
+            raise StoreError(
+                f"store {path}: {error.strerror}; nothing more is sent until it can be written"
+            ) from None
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of a file; none for one that does not exist."""
+        path = self.folder / name
+        try:
+            return path.read_text("utf-8").splitlines() if path.exists() else []
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(
+                f"store {path}: {error}; restore the file, it is the record of what was sent"
+            ) from None
+
+    def names(self) -> list[str]:
+        """The names of all journal files, sorted."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*.jsonl"))
+
+    @contextmanager
+    def lock(self, holder: str) -> Iterator[None]:
+        """Hold the folder; the operating system lets go of it when the process dies."""
+        path = self.folder / "lock"
+        note = self.folder / "lock.holder"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            guard = FileLock(path, timeout=0)
+            guard.acquire()
+        except Timeout:
+            raise Locked(
+                f"{self.folder}: {_read(note) or 'another run'} is applying; wait for it to end, or stop it"
+            ) from None
+        except OSError as error:
+            raise StoreError(f"store {path}: {error.strerror}; nothing was sent") from None
+        try:
+            note.write_text(holder, "utf-8")
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+            guard.release()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new file's name survive a crash as well, where the system knows how to."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,200 @@
+"""The journal: every write is announced before it is sent, and settled once its end is known.
+
+Folding all of it gives what is spent, what was interrupted, and what was taken away of late.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.core.errors import StoreError
+from reconciler.core.plan import Action, Consented, Outcome, Status
+from reconciler.core.planfile import action_document
+from reconciler.store.contract import Store
+
+DAY = timedelta(hours=24)
+SENT = frozenset({Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN})
+"""Ends after which consent is spent.  An action that the service turned down, or that was never sent,
+has had no effect: its consent stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One action that was announced, and how it ended."""
+
+    at: datetime
+    run: str
+    approval: str
+    action: Mapping[str, Any]
+    """The action's words, as `planfile.action_document` writes them."""
+    removes: bool
+    status: Status | None
+    """None while nobody knows: the run was interrupted."""
+
+    @property
+    def id(self) -> str:
+        """The id of the action."""
+        return str(self.action["id"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the journals of one environment add up to."""
+
+    records: Sequence[Record] = ()
+
+    def spent(self) -> frozenset[tuple[str, str]]:
+        """(approval, action id) of everything that was sent and settled."""
+        return frozenset((record.approval, record.id) for record in self.records if record.status in SENT)
+
+    def interrupted(self) -> dict[str, Record]:
+        """Announced and never settled, by action id: only these may be sent again on the same consent."""
+        return {record.id: record for record in self.records if record.status is None}
+
+    def removed_since(self, now: datetime) -> dict[tuple[str, str], int]:
+        """Removals of the last 24 hours by (tenant, kind of thing); interrupted ones count."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for record in self.records:
+            counted = record.status is None or record.status in SENT
+            if record.removes and counted and now - record.at <= DAY:
+                kind = str(record.action["address"]).split("/", 3)[2]
+                counts[str(record.action["tenant"]), kind] += 1
+        return dict(counts)
+
+    def grants(self) -> dict[tuple[str, str, str], Record]:
+        """The newest grant that was sent for each (address, role, principal) and not taken away since."""
+        standing: dict[tuple[str, str, str], Record] = {}
+        for record in self.records:
+            if record.status not in SENT:
+                continue
+            key = (record.action["address"], record.action["role"], record.action["principal"])
+            standing.pop(key, None)
+            if record.action["after"] is not None:
+                standing[key] = record
+        return standing
+
+
+@dataclass(slots=True)
+class Journal:
+    """Writes one run's file.  `name` is new for every run."""
+
+    store: Store
+    name: str
+    run: str
+    environment: str
+    known: set[str] = field(default_factory=set)
+
+    def announce(
+        self, now: datetime, actions: Iterable[tuple[Action, bool]], consents: Mapping[str, Consented]
+    ) -> None:
+        """Put on record what is about to be sent, with who consented; `actions` come with whether they remove."""
+        lines = []
+        for action, removes in actions:
+            consent = consents[action.id]
+            lines.append(
+                _line(
+                    event="announced",
+                    at=now.isoformat(),
+                    run=self.run,
+                    environment=self.environment,
+                    approval=consent.approval,
+                    file=consent.file,
+                    approvers=list(consent.approvers),
+                    overrides=dict(consent.overrides),
+                    removes=removes,
+                    action=action_document(action),
+                )
+            )
+        self.store.append(self.name, lines)
+
+    def settle(self, now: datetime, outcomes: Iterable[Outcome]) -> None:
+        """Put on record how actions ended."""
+        lines = [
+            _line(
+                event="settled",
+                at=now.isoformat(),
+                run=self.run,
+                id=outcome.action,
+                status=outcome.status.value,
+                reason=outcome.reason,
+            )
+            for outcome in outcomes
+        ]
+        if lines:
+            self.store.append(self.name, lines)
+
+
+def _line(**fields: Any) -> str:
+    return json.dumps({"v": 1, **fields}, separators=(",", ":"), ensure_ascii=True)
+
+
+def read(store: Store, environment: str) -> History:
+    """Fold all journals of an environment; raises StoreError when one is damaged or belongs elsewhere."""
+    announced: dict[tuple[str, str], dict[str, Any]] = {}
+    status: dict[str, tuple[str, Status]] = {}
+    order: list[tuple[str, str]] = []
+    for name in store.names():
+        for event in _events(store, name):
+            if event["event"] == "announced":
+                if event["environment"] != environment:
+                    raise StoreError(
+                        f"{name}: this is the journal of {event['environment']!r}, not of {environment!r}; "
+                        "check `store` in the environment's file"
+                    )
+                key = (event["run"], event["action"]["id"])
+                announced[key] = event
+                order.append(key)
+            else:
+                _settle(event, announced, status)
+    return History(
+        records=tuple(_record(announced[key], status.get(_key(key))) for key in dict.fromkeys(order))
+    )
+
+
+def _key(key: tuple[str, str]) -> str:
+    return "\x00".join(key)
+
+
+def _settle(
+    event: Mapping[str, Any],
+    announced: Mapping[tuple[str, str], Any],
+    status: dict[str, tuple[str, Status]],
+) -> None:
+    # A later run may settle what an interrupted one announced: it names the run that it speaks of.
+    run = event.get("of", event["run"])
+    if (run, event["id"]) in announced:
+        status[_key((run, event["id"]))] = (event["at"], Status(event["status"]))
+
+
+def _record(event: Mapping[str, Any], end: tuple[str, Status] | None) -> Record:
+    return Record(
+        at=datetime.fromisoformat(event["at"]),
+        run=event["run"],
+        approval=event["approval"],
+        action=event["action"],
+        removes=event["removes"],
+        status=end[1] if end else None,
+    )
+
+
+def _events(store: Store, name: str) -> list[dict[str, Any]]:
+    lines = store.lines(name)
+    events = []
+    for number, line in enumerate(lines, 1):
+        try:
+            event = json.loads(line)
+            if event["v"] != 1:
+                raise ValueError(f"version {event['v']}")
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):
+                break  # A crash tore the last line: what it announced was never sent.
+            raise StoreError(
+                f"{name}:{number}: not a journal line ({error}); restore the file, it is the record of what was sent"
+            ) from None
+        events.append(event)
+    return events
