@@ -18,7 +18,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+GATEWAY_PAGE = (
+    b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+)
 
 
 class App:
@@ -98,6 +100,7 @@ class App:
             body=b"".join(chunks),
             base=f"{scope['scheme']}://{host}",
             raw_query=raw_query,
+            peer=":".join(map(str, scope.get("client") or ())),
             caller=self.world.caller(headers.get("authorization")),
         )
 
@@ -121,7 +124,11 @@ async def _respond(send: Send, response: Response, cut: bool = False) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if cut:
         await send(
-            {"type": "http.response.body", "body": response.body[: len(response.body) // 2], "more_body": True}
+            {
+                "type": "http.response.body",
+                "body": response.body[: len(response.body) // 2],
+                "more_body": True,
+            }
         )
         await asyncio.sleep(0)
         send.__self__.transport.close()  # type: ignore[attr-defined]

@@ -42,6 +42,8 @@ class Request:
     base: str = ""
     """Scheme, host and port as the client wrote them, without a trailing slash: what links begin with."""
     raw_query: str = ""
+    peer: str = ""
+    """The client's address and port: requests over one connection share it, parallel ones do not."""
     caller: Caller | None = None
     """None when there is no token, or one that this emulator did not mint or has let expire."""
 

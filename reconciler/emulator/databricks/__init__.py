@@ -1,0 +1,1 @@
+"""The emulated Databricks account and its workspaces."""
