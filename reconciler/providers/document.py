@@ -5,14 +5,14 @@ Every grant in every kind has one shape: `who`, `can`, and optionally `until` an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from reconciler.core.model import Attribute, Source, Terms, Value
+from reconciler.core.spelling import PRINCIPAL, day, principal
 from reconciler.core.vocabulary import (
     Compiled,
     Context,
@@ -27,6 +27,7 @@ __all__ = [
     "PRINCIPAL",
     "Compiled",
     "Context",
+    "Day",
     "Declared",
     "Document",
     "DocumentKind",
@@ -39,26 +40,18 @@ __all__ = [
     "in_force",
 ]
 
-PRINCIPAL = re.compile(r"(user|group|sp):(?=\S)[^\x00-\x1f\x7f]{1,256}(?<=\S)")
-
-
-def _principal(text: str) -> str:
-    if PRINCIPAL.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is not a principal: write user:<UPN>, group:<name> or sp:<name>")
-    kind, _, name = text.partition(":")
-    # Entra compares user principal names without regard to case, and so does everything behind it.
-    return f"user:{name.lower()}" if kind == "user" else text
-
-
 Principal = Annotated[
     str,
-    AfterValidator(_principal),
+    AfterValidator(principal),
     Field(
         description="Who: `user:<user principal name>`, `group:<Entra group>` or `sp:<service principal>`.",
         examples=["user:ana@corp.example", "group:pricing-ds", "sp:pricing-airflow"],
-        pattern=r"^(user|group|sp):\S",
+        # For editors only: here the validator says what is wrong in words.
+        json_schema_extra={"pattern": r"^(user|group|sp):\S"},
     ),
 ]
+
+Day = Annotated[date, BeforeValidator(day)]
 
 
 class Shape(BaseModel):
@@ -71,7 +64,7 @@ class Terminable(Shape):
     """Somebody, and on what terms."""
 
     who: Principal
-    until: date | None = Field(
+    until: Day | None = Field(
         default=None, description="The last day on which it holds, UTC.", examples=["2027-01-31"]
     )
     because: str = Field(default="", max_length=500, description="Why, for the people who review it.")
