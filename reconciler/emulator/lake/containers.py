@@ -1,0 +1,160 @@
+"""Filesystems as containers of the Blob endpoint, and in the native form of the DFS endpoint."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_left
+from xml.sax.saxutils import escape
+
+from reconciler.emulator.lake import conditions, leases
+from reconciler.emulator.lake.account import Filesystem
+from reconciler.emulator.lake.blob_listing import XML
+from reconciler.emulator.lake.call import Call, Headers, changed_headers, reply
+from reconciler.emulator.lake.errors import StorageError
+from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER, READER
+from reconciler.emulator.lake.stamps import etag, http_date
+from reconciler.emulator.wire import Response
+
+PAGE = 5_000
+_NAME = re.compile(r"(\$root|\$web|\$logs|[a-z0-9](?:-?[a-z0-9]){2,62})")
+
+
+def create(call: Call) -> Response:
+    """`PUT /container?restype=container` and `PUT /filesystem?resource=filesystem`."""
+    call.access.need_role(OWNER, CONTRIBUTOR)
+    if not _NAME.fullmatch(call.filesystem):
+        raise StorageError("InvalidResourceName")
+    if call.filesystem in call.account.filesystems:
+        raise StorageError("ContainerAlreadyExists" if call.dialect == "blob" else "FilesystemAlreadyExists")
+    who = call.access.who
+    made = call.account.create_filesystem(call.filesystem, who, who)
+    made.metadata = metadata_of(call)
+    made.public_access = call.header("x-ms-blob-public-access") or ""
+    made.encryption_scope = call.header("x-ms-default-encryption-scope") or made.encryption_scope
+    made.deny_scope_override = (call.header("x-ms-deny-encryption-scope-override") or "").lower() == "true"
+    found = changed_headers(made.changed)
+    if call.dialect == "dfs":
+        found.append(("x-ms-namespace-enabled", "true" if call.account.hns else "false"))
+    return reply(201, found)
+
+
+def metadata_of(call: Call) -> dict[str, str]:
+    """The `x-ms-meta-…` headers of a request."""
+    headers = call.request.headers
+    return {name[10:]: value for name, value in headers.items() if name.startswith("x-ms-meta-")}
+
+
+def delete(call: Call) -> Response:
+    """`DELETE` of a container; at once unless container soft delete is on."""
+    call.access.need_role(OWNER, CONTRIBUTOR)
+    store = call.store()
+    conditions.check(call.request.headers, store.changed)
+    leases.guard(store.lease, call.header("x-ms-lease-id"), call.now, "container")
+    del call.account.filesystems[store.name]
+    if call.account.container_retention_days:
+        instant = call.account.tick()
+        call.account.deleted_filesystems.append((f"{instant:X}", instant, store))
+    return reply(202)
+
+
+def properties(call: Call) -> Response:
+    """`GET` or `HEAD` of a container, with metadata and lease."""
+    call.access.need_role(OWNER, CONTRIBUTOR, READER)
+    store = call.store()
+    if call.dialect == "dfs":
+        return reply(200, [*changed_headers(store.changed), ("x-ms-namespace-enabled", "true")])
+    found: Headers = [*changed_headers(store.changed), *leases.headers(store.lease, call.now)]
+    if store.public_access:
+        found.append(("x-ms-blob-public-access", store.public_access))
+    found += [
+        ("x-ms-has-immutability-policy", "false"),
+        ("x-ms-has-legal-hold", "false"),
+        ("x-ms-default-encryption-scope", store.encryption_scope),
+        ("x-ms-deny-encryption-scope-override", str(store.deny_scope_override).lower()),
+    ]
+    if call.version >= "2021-08-06":
+        found.append(("x-ms-immutable-storage-with-versioning-enabled", "false"))
+    found += [(f"x-ms-meta-{name}", value) for name, value in store.metadata.items()]
+    return reply(200, found)
+
+
+def set_metadata(call: Call) -> Response:
+    """`PUT ?restype=container&comp=metadata`."""
+    call.access.need_role(OWNER, CONTRIBUTOR)
+    store = call.store()
+    conditions.check(call.request.headers, store.changed)
+    store.metadata = metadata_of(call)
+    store.changed = call.account.tick()
+    return reply(200, changed_headers(store.changed))
+
+
+def list_containers(call: Call) -> Response:
+    """`GET /?comp=list`: containers by name, a page at a time."""
+    call.access.need_role(OWNER, CONTRIBUTOR, READER)
+    size = call.number("maxresults", PAGE)
+    if size < 1:
+        raise StorageError("OutOfRangeQueryParameterValue")
+    names, following = _page(call, min(size, PAGE), (call.param("marker") or "").rpartition("/")[2])
+    include = (call.param("include") or "").lower().split(",")
+    rows = [_row(call, call.account.filesystems[name], "metadata" in include) for name in names]
+    head = "".join(
+        f"<{element}>{escape(value)}</{element}>"
+        for element, value in (
+            ("Prefix", call.param("prefix")),
+            ("Marker", call.param("marker")),
+            ("MaxResults", call.param("maxresults")),
+        )
+        if value
+    )
+    base = call.request.base or f"https://{call.account.name}.blob.core.windows.net"
+    marker = f"<NextMarker>/{call.account.name}/{following}</NextMarker>" if following else "<NextMarker />"
+    body = (
+        f'{XML}<EnumerationResults ServiceEndpoint="{escape(base)}/">{head}<Containers>{"".join(rows)}'
+        f"</Containers>{marker}</EnumerationResults>"
+    )
+    return reply(200, [], body.encode(), "application/xml")
+
+
+def _page(call: Call, size: int, start: str) -> tuple[list[str], str]:
+    prefix = call.param("prefix") or ""
+    names = sorted(name for name in call.account.filesystems if name.startswith(prefix))
+    low = bisect_left(names, start)
+    following = names[low + size] if low + size < len(names) else ""
+    return names[low : low + size], following
+
+
+def _row(call: Call, store: Filesystem, with_metadata: bool) -> str:
+    lease = dict(leases.headers(store.lease, call.now))
+    duration = lease.get("x-ms-lease-duration")
+    access = f"<PublicAccess>{store.public_access}</PublicAccess>" if store.public_access else ""
+    metadata = ""
+    if with_metadata and store.metadata:
+        inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in store.metadata.items())
+        metadata = f"<Metadata>{inner}</Metadata>"
+    return (
+        f"<Container><Name>{escape(store.name)}</Name><Properties>"
+        f'<Last-Modified>{http_date(store.changed)}</Last-Modified><Etag>"{etag(store.changed)}"</Etag>'
+        f"<LeaseStatus>{lease['x-ms-lease-status']}</LeaseStatus>"
+        f"<LeaseState>{lease['x-ms-lease-state']}</LeaseState>"
+        f"{f'<LeaseDuration>{duration}</LeaseDuration>' if duration else ''}{access}"
+        f"<DefaultEncryptionScope>{store.encryption_scope}</DefaultEncryptionScope>"
+        f"<DenyEncryptionScopeOverride>{str(store.deny_scope_override).lower()}</DenyEncryptionScopeOverride>"
+        f"<HasImmutabilityPolicy>false</HasImmutabilityPolicy><HasLegalHold>false</HasLegalHold>"
+        f"</Properties>{metadata}</Container>"
+    )
+
+
+def list_filesystems(call: Call) -> Response:
+    """`GET /?resource=account`: the same in the JSON of the DFS endpoint."""
+    call.access.need_role(OWNER, CONTRIBUTOR, READER)
+    size = min(call.number("maxResults", PAGE), PAGE)
+    names, following = _page(call, size, (call.param("continuation") or "").rpartition("/")[2])
+    stores = [call.account.filesystems[name] for name in names]
+    rows = [
+        {"etag": etag(store.changed), "lastModified": http_date(store.changed), "name": store.name}
+        for store in stores
+    ]
+    headers: Headers = [("x-ms-continuation", f"/{call.account.name}/{following}")] if following else []
+    body = json.dumps({"filesystems": rows}, separators=(",", ":")).encode() + b"\n"
+    return reply(200, headers, body, "application/json;charset=utf-8")
