@@ -24,4 +24,8 @@ class Locked(ReconcilerError):
 
 
 class Unusable(ReconcilerError):
-    """A service cannot be used at all: wrong credential, wrong certificate authority, unreachable."""
+    """Nothing can be asked of a system at all: its text says what is wrong, where, and what to do next.
+
+    Raised where settings or credentials are found wanting before anything is read; once a provider
+    reads, the same trouble is a gap for everything that it was asked for.
+    """

@@ -7,10 +7,11 @@ there, re-reading immediately before; nobody else's effective access changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from reconciler.core.errors import Unusable as Unusable
 from reconciler.core.model import Address, Identity, Kind, Live, Wanted
 from reconciler.core.plan import Action, Outcome
 from reconciler.core.vocabulary import Boundary as Boundary
@@ -21,14 +22,6 @@ Progress = Callable[[str, int, int], None]
 
 def silent(what: str, done: int, total: int) -> None:
     """Report progress to nobody."""
-
-
-class Unusable(Exception):
-    """Nothing can be asked of a system at all: its text says what is wrong, where, and what to do next.
-
-    Raised where settings or credentials are found wanting before anything is read; once a provider
-    reads, the same trouble is a gap for everything that it was asked for.
-    """
 
 
 class Directory(Protocol):
@@ -85,10 +78,3 @@ class Provider(Protocol):
         """Let go of connections; the provider is not used afterwards."""
         ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
-    """One installation (directory, workspace, lake) as the environment's file describes it."""
-
-    name: str
-    settings: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,12 +87,10 @@ class Journal:
     name: str
     run: str
     environment: str
-    known: set[str] = field(default_factory=set)
-
     def announce(
         self, now: datetime, actions: Iterable[tuple[Action, bool]], consents: Mapping[str, Consented]
     ) -> None:
-        """Put on record what is about to be sent, with who consented; `actions` come with whether they remove."""
+        """Put on record what is about to be sent, each with whether it removes, and who consented."""
         lines = []
         for action, removes in actions:
             consent = consents[action.id]
@@ -112,13 +110,14 @@ class Journal:
             )
         self.store.append(self.name, lines)
 
-    def settle(self, now: datetime, outcomes: Iterable[Outcome]) -> None:
-        """Put on record how actions ended."""
+    def settle(self, now: datetime, outcomes: Iterable[Outcome], of: str = "") -> None:
+        """Put on record how actions ended; `of` names the interrupted run that had announced them."""
         lines = [
             _line(
                 event="settled",
                 at=now.isoformat(),
                 run=self.run,
+                of=of or self.run,
                 id=outcome.action,
                 status=outcome.status.value,
                 reason=outcome.reason,
@@ -166,9 +165,8 @@ def _settle(
     status: dict[str, tuple[str, Status]],
 ) -> None:
     # A later run may settle what an interrupted one announced: it names the run that it speaks of.
-    run = event.get("of", event["run"])
-    if (run, event["id"]) in announced:
-        status[_key((run, event["id"]))] = (event["at"], Status(event["status"]))
+    if (event["of"], event["id"]) in announced:
+        status[_key((event["of"], event["id"]))] = (event["at"], Status(event["status"]))
 
 
 def _record(event: Mapping[str, Any], end: tuple[str, Status] | None) -> Record:
@@ -194,7 +192,8 @@ def _events(store: Store, name: str) -> list[dict[str, Any]]:
             if number == len(lines):
                 break  # A crash tore the last line: what it announced was never sent.
             raise StoreError(
-                f"{name}:{number}: not a journal line ({error}); restore the file, it is the record of what was sent"
+                f"{name}:{number}: not a journal line ({error}); restore the file: it is the record of "
+                "what was sent"
             ) from None
         events.append(event)
     return events

@@ -1,0 +1,192 @@
+"""Carry out an approved plan: announce, write, verify, record.
+
+Its law: an action is on record before its request leaves, is sent only once what it needs was seen to
+work, and counts as done only when two readings in a row show its effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+
+from reconciler.core.model import Address, Live, Value, Wanted
+from reconciler.core.order import takes_away
+from reconciler.core.plan import Action, ApprovedPlan, Outcome, Status
+from reconciler.providers.contract import Provider
+from reconciler.store.journal import SENT, History, Journal, Record
+
+PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
+"""Seconds before each reading of a verification: two minutes in all, as Databricks groups may read stale
+for a minute after a write (databrickslabs/ucx waits 90 s to 5 min for the same)."""
+
+Reader = Callable[[Sequence[Address]], Live]
+"""Reads just these addresses again, names and all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What an apply works with."""
+
+    providers: Mapping[str, Provider]
+    read: Reader
+    journal: Journal
+    now: Callable[[], datetime]
+    pause: Callable[[float], None]
+    tell: Callable[[Action, Outcome], None]
+    """Called once per action as soon as its end is known."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one apply."""
+
+    hands: Hands
+    approved: ApprovedPlan
+    ended: dict[str, Outcome] = field(default_factory=dict)
+
+    def end(self, action: Action, status: Status, reason: str = "") -> Outcome:
+        outcome = Outcome(action=action.id, status=status, reason=reason)
+        self.ended[action.id] = outcome
+        self.hands.tell(action, outcome)
+        return outcome
+
+
+def apply(approved: ApprovedPlan, hands: Hands) -> tuple[Outcome, ...]:
+    """Send every approved action in order and say what became of each; a failure does not stop the others."""
+    run = _Run(hands, approved)
+    waiting = list(approved.actions)
+    while waiting:
+        ready = _ready(waiting, run)
+        _verify(ready, _send(ready, run), run)
+        waiting = [action for action in waiting if action.id not in run.ended]
+    return tuple(run.ended[action.id] for action in approved.actions)
+
+
+def _ready(waiting: Sequence[Action], run: _Run) -> list[Action]:
+    """The next actions that may go together: of one verb, and none whose needs are still open.
+
+    Ends as deferred what can no longer go, and everything where needs wait for one another.
+    """
+    open_ids = {action.id for action in waiting}
+    free: list[Action] = []
+    for action in waiting:
+        unmet = [need for need in action.needs if _status(need, run) is not Status.VERIFIED]
+        if not unmet:
+            free.append(action)
+        elif not any(need in open_ids for need in unmet):
+            run.end(action, Status.DEFERRED, _why_deferred(unmet, run))
+            open_ids.discard(action.id)
+    if not free:
+        for action in waiting:
+            if action.id not in run.ended:
+                run.end(action, Status.DEFERRED, "what it needs waits for it in turn; plan again")
+    return [action for action in free if action.verb is free[0].verb]
+
+
+def _status(need: str, run: _Run) -> Status | None:
+    outcome = run.ended.get(need)
+    return outcome.status if outcome else None
+
+
+def _why_deferred(unmet: Sequence[str], run: _Run) -> str:
+    by_id = {action.id: action for action in run.approved.plan.actions}
+    need = by_id.get(unmet[0])
+    what = (
+        f"{need.verb} {need.attribute.principal or need.address} on {need.address}" if need else unmet[0][:12]
+    )
+    state = _status(unmet[0], run)
+    return f"waits for {what}, which is {state or 'not approved'}; nothing was sent"
+
+
+def _send(actions: Sequence[Action], run: _Run) -> dict[str, Outcome]:
+    """Announce and write, one address at a time; what the providers said of each action."""
+    said: dict[str, Outcome] = {}
+    hands = run.hands
+    by_address = sorted(actions, key=lambda each: each.address)
+    for address, group in groupby(by_address, lambda each: each.address):
+        batch = list(group)
+        hands.journal.announce(hands.now(), ((a, takes_away(a)) for a in batch), run.approved.consents)
+        answers = hands.providers[address.provider].write(address, batch)
+        said.update((outcome.action, outcome) for outcome in answers)
+    return said
+
+
+def _verify(actions: Sequence[Action], said: Mapping[str, Outcome], run: _Run) -> None:
+    """Look until two readings in a row show the effects, or patience ends; record every end."""
+    doubtful = []
+    for action in actions:
+        outcome = said.get(action.id)
+        if outcome is None or outcome.status in SENT:
+            doubtful.append(action)
+        else:
+            run.end(action, outcome.status, outcome.reason)
+    seen = _watch(doubtful, run.hands) if doubtful else {}
+    for action in doubtful:
+        if seen[action.id]:
+            run.end(action, Status.VERIFIED)
+        else:
+            run.end(action, Status.UNKNOWN, _not_seen(said.get(action.id)))
+    run.hands.journal.settle(run.hands.now(), [run.ended[action.id] for action in actions])
+
+
+def _not_seen(outcome: Outcome | None) -> str:
+    said = outcome.reason if outcome and outcome.reason else "sent"
+    return f"{said}; {sum(PAUSES):.0f} s of reading did not show it twice in a row. Plan again later"
+
+
+def _watch(actions: Sequence[Action], hands: Hands) -> dict[str, bool]:
+    addresses = sorted({action.address for action in actions})
+    agreeing = {action.id: 0 for action in actions}
+    for pause in PAUSES:
+        if pause:
+            hands.pause(pause)
+        live = hands.read(addresses)
+        for action in actions:
+            agreeing[action.id] = agreeing[action.id] + 1 if holds(action, live) else 0
+        if all(count >= 2 for count in agreeing.values()):
+            break
+    return {ident: count >= 2 for ident, count in agreeing.items()}
+
+
+def holds(action: Action, live: Live) -> bool:
+    """Whether live state shows the action's effect: its value is there and none of its starting values is."""
+    if action.address in live.gaps:
+        return False
+    values = values_at(action, live)
+    return action.after in values and not set(values) & set(action.before)
+
+
+def values_at(action: Action, live: Live) -> tuple[Value | None, ...]:
+    """The values that live state shows for the action's fact; (None,) where there is nothing."""
+    found = live.found.get(action.address)
+    if found is None:
+        return (None,)
+    return found.mixed.get(action.attribute) or (found.grants.get(action.attribute),)
+
+
+def settle_interrupted(
+    history: History, live: Live, planned: Iterable[Action], journal: Journal, now: datetime
+) -> Iterator[tuple[Record, Outcome]]:
+    """Give every action that an interrupted run had announced its end, from what live state shows today.
+
+    One that is still to be done had no effect: its consent stands, and this run may send it again.
+    """
+    still_to_do = {action.id for action in planned}
+    for ident, record in history.interrupted().items():
+        address = Address.parse(record.action["address"])
+        if address in live.gaps:
+            continue
+        status, reason = Status.VERIFIED, "interrupted; live state shows its effect"
+        if ident in still_to_do:
+            status, reason = Status.FAILED, "interrupted before it had an effect"
+        outcome = Outcome(action=ident, status=status, reason=reason)
+        journal.settle(now, [outcome], of=record.run)
+        yield record, outcome
+
+
+def only(wanted: Iterable[Wanted], addresses: Iterable[Address]) -> list[Wanted]:
+    """The part of the policies that speaks of these addresses."""
+    chosen = set(addresses)
+    return [want for want in wanted if want.address in chosen]
