@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.emulator.arm.service import ArmService
+from reconciler.emulator.databricks.service import DatabricksService
+from reconciler.emulator.entra.service import EntraService
+from reconciler.emulator.graph.service import GraphService
+from reconciler.emulator.lake.service import LakeService
 from reconciler.emulator.wire import Service
 from reconciler.emulator.world import World
 
@@ -33,23 +37,18 @@ def endpoint_of_host(host: str) -> str | None:
 
 def build(world: World) -> dict[str, Service]:
     """All services of one emulator, by the first part of their endpoints' names."""
-    places = {
-        "entra": ("entra.service", "EntraService"),
-        "graph": ("graph.service", "GraphService"),
-        "arm": ("arm.service", "ArmService"),
-        "databricks": ("databricks.service", "DatabricksService"),
-        "lake": ("lake.service", "LakeService"),
+    lake = LakeService(world)
+    arm = ArmService(world, lakes=lambda: lake.accounts)
+    lake.roles = arm.data_roles
+    databricks = DatabricksService(world)
+    return {
+        "entra": EntraService(world),
+        "graph": GraphService(world),
+        "arm": arm,
+        "databricks-account": databricks,
+        "databricks": databricks,
+        "lake": lake,
     }
-    built: dict[str, Service] = {}
-    for name, (module, kind) in places.items():
-        try:
-            built[name] = getattr(importlib.import_module(f"reconciler.emulator.{module}"), kind)(world)
-        except ModuleNotFoundError as error:
-            if not str(error.name).startswith("reconciler.emulator."):
-                raise
-    if "databricks" in built:
-        built["databricks-account"] = built["databricks"]
-    return built
 
 
 SECTIONS = {"directory": "graph", "arm": "arm", "databricks": "databricks", "lakes": "lake"}
@@ -73,4 +72,4 @@ def seed(world: World, services: Mapping[str, Service], document: Mapping[str, A
 
 def dump(services: Mapping[str, Service]) -> dict[str, Any]:
     """The state of all services, in the form of a seed file."""
-    return {section: services[owner].dump() for section, owner in SECTIONS.items() if owner in services}
+    return {section: services[owner].dump() for section, owner in SECTIONS.items()}

@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.emulator.directory import Directory, DirectoryObject, Group, ServicePrincipal, User
 from reconciler.emulator.graph.errors import GraphError, bad_request
 from reconciler.emulator.graph.query import Query
-from reconciler.emulator.staleness import History
+from reconciler.emulator.graph.history import History
 from reconciler.emulator.wire import Caller
 from reconciler.emulator.world import World
 

@@ -19,7 +19,19 @@ PAGE_LIMIT = 999
 EXPAND_LIMIT = 20
 
 KNOWN = frozenset(
-    ["$select", "$filter", "$top", "$count", "$search", "$orderby", "$expand", "$skiptoken", "$deltatoken", "$format", "$skip"]
+    [
+        "$select",
+        "$filter",
+        "$top",
+        "$count",
+        "$search",
+        "$orderby",
+        "$expand",
+        "$skiptoken",
+        "$deltatoken",
+        "$format",
+        "$skip",
+    ]
 )
 
 

@@ -82,8 +82,44 @@ def group_types(thing: Group) -> list[str]:
     return found
 
 
-USER_DEFAULT = ["businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage", "surname", "userPrincipalName", "id"]
-USER_NULLS = ["ageGroup", "city", "companyName", "consentProvidedForMinor", "country", "creationType", "department", "employeeId", "externalUserState", "faxNumber", "lastPasswordChangeDateTime", "legalAgeGroupClassification", "onPremisesDistinguishedName", "onPremisesImmutableId", "onPremisesLastSyncDateTime", "onPremisesSamAccountName", "onPremisesSecurityIdentifier", "onPremisesSyncEnabled", "passwordPolicies", "postalCode", "state", "streetAddress", "usageLocation"]
+USER_DEFAULT = [
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+    "id",
+]
+USER_NULLS = [
+    "ageGroup",
+    "city",
+    "companyName",
+    "consentProvidedForMinor",
+    "country",
+    "creationType",
+    "department",
+    "employeeId",
+    "externalUserState",
+    "faxNumber",
+    "lastPasswordChangeDateTime",
+    "legalAgeGroupClassification",
+    "onPremisesDistinguishedName",
+    "onPremisesImmutableId",
+    "onPremisesLastSyncDateTime",
+    "onPremisesSamAccountName",
+    "onPremisesSecurityIdentifier",
+    "onPremisesSyncEnabled",
+    "passwordPolicies",
+    "postalCode",
+    "state",
+    "streetAddress",
+    "usageLocation",
+]
 
 
 def user(thing: User, beta: bool = False) -> Payload:
