@@ -1,4 +1,4 @@
-"""The plot: what policies want, what providers find, what differs, and what is left when rules have spoken."""
+"""The plot: what policies want, what providers find, what differs, and what the rules say of it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Desired:
     wanted: Sequence[Wanted]
     problems: Sequence[Problem]
     former: Sequence[Wanted] = ()
-    """Things that no document speaks of any more, though grants were made through one: read, never touched."""
+    """What no document speaks of any more, though grants were made through one: read, never touched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,190 @@
+"""Whose consent counts, for what, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from reconciler.core.approval import Approval, Consent, Court, Entitlement, approve
+from reconciler.core.diff import diff
+from reconciler.core.model import Attribute, Live, Source, Terms
+from reconciler.core.order import order
+from reconciler.core.plan import Action, Plan, Status, Violation
+from tests.core.estates import KINDS, found, frame, live, wanted
+
+EXISTS = Attribute("exists")
+ANA, BO = "user:ana@corp.example", "user:bo@corp.example"
+TODAY = date(2026, 11, 23)
+LEA = frozenset({"lea@corp.example"})
+
+
+def plan_of(grants: dict[Attribute, str], state: Live, **more: object) -> Plan:
+    want = wanted(grants, **more)
+    actions = order(diff([want], state, frame()).actions, KINDS, [want])
+    return Plan(environment="test", revision="abc", as_of=TODAY, actions=actions)
+
+
+def one_grant() -> Plan:
+    return plan_of({EXISTS: "present", Attribute("acl", ANA): "READ"}, live(found({EXISTS: "present"})))
+
+
+def consent(action: Action, **more: object) -> Consent:
+    fields = {
+        name: getattr(action, name)
+        for name in ("verb", "address", "attribute", "before", "after", "until", "object_ids")
+    }
+    return Consent(**{**fields, "source": Source("tenants.d/pricing/approvals/1.yaml", 9), **more})
+
+
+def approval(*actions: Action, **more: object) -> Approval:
+    fields: dict[str, object] = {
+        "ident": "approval-1",
+        "source": Source("tenants.d/pricing/approvals/1.yaml", 1),
+        "tenant": "pricing",
+        "environment": "test",
+        "because": "CHG-7",
+        "expires": date(2026, 12, 1),
+        "consents": tuple(consent(action) for action in actions),
+        "approvers": LEA,
+    }
+    return Approval(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def court(*approvals: Approval, **more: object) -> Court:
+    fields: dict[str, object] = {
+        "approvals": approvals,
+        "entitlements": [Entitlement(approvers=LEA | {"max@corp.example"})],
+        "authors": {"tenants.d/pricing/access.yaml": frozenset({"ana@corp.example"})},
+        "spent": frozenset(),
+        "today": TODAY,
+    }
+    return Court(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def reasons(plan: Plan, judged: Court) -> list[str]:
+    result = approve(plan, judged)
+    assert result.actions == ()
+    assert all(outcome.status is Status.REFUSED for outcome in result.refused)
+    return [outcome.reason for outcome in result.refused]
+
+
+def test_an_approved_action_is_kept_with_who_approved_it() -> None:
+    plan = one_grant()
+    result = approve(plan, court(approval(*plan.actions)))
+    assert result.actions == plan.actions
+    assert result.consents[plan.actions[0].id].approvers == ("lea@corp.example",)
+
+
+def test_without_an_approval_nothing_is_sent_and_nothing_is_refused() -> None:
+    result = approve(one_grant(), court())
+    assert (result.actions, result.refused) == ((), ())
+
+
+def test_only_the_exact_transition_is_covered() -> None:
+    plan = one_grant()
+    wider = replace(approval(), consents=(consent(plan.actions[0], after="MANAGE"),))
+    (reason,) = reasons(plan, court(wider))
+    assert reason.startswith("moved: tenants.d/pricing/approvals/1.yaml:9 approved grant - -> MANAGE")
+    assert "now it is grant - -> READ" in reason
+
+
+def test_an_approval_for_a_value_that_live_has_left_is_refused_by_name() -> None:
+    early = one_grant()
+    later = plan_of(
+        {EXISTS: "present", Attribute("acl", ANA): "READ"},
+        live(found({EXISTS: "present", Attribute("acl", ANA): "MANAGE"})),
+    )
+    (reason,) = reasons(later, court(approval(*early.actions)))
+    assert "now it is lower MANAGE -> READ" in reason
+
+
+def test_another_environments_approval_is_not_this_ones() -> None:
+    plan = one_grant()
+    assert approve(plan, court(approval(*plan.actions, environment="prod"))).actions == ()
+
+
+def test_an_expired_approval_is_refused() -> None:
+    plan = one_grant()
+    (reason,) = reasons(plan, court(approval(*plan.actions, expires=date(2026, 11, 22))))
+    assert "expired on 2026-11-22" in reason
+
+
+def test_consent_is_spent_by_sending_and_can_be_given_anew() -> None:
+    plan = one_grant()
+    spent = frozenset({("approval-1", plan.actions[0].id)})
+    (reason,) = reasons(plan, court(approval(*plan.actions), spent=spent))
+    assert "is spent" in reason
+    again = approval(*plan.actions, ident="approval-2")
+    assert approve(plan, court(approval(*plan.actions), again, spent=spent)).actions == plan.actions
+
+
+def test_nobody_approves_alone_what_they_wrote() -> None:
+    plan = one_grant()
+    own = approval(*plan.actions, approvers=frozenset({"max@corp.example"}))
+    authors = {"tenants.d/pricing/access.yaml": frozenset({"max@corp.example"})}
+    (reason,) = reasons(plan, court(own, authors=authors))
+    assert "a second person has to approve it" in reason
+    both = approval(*plan.actions, approvers=frozenset({"max@corp.example", "lea@corp.example"}))
+    assert approve(plan, court(both, authors=authors)).actions == plan.actions
+
+
+def test_only_the_entitled_approve() -> None:
+    plan = one_grant()
+    (reason,) = reasons(plan, court(approval(*plan.actions, approvers=frozenset({"eve@corp.example"}))))
+    assert "eve@corp.example may not approve grant of secret-scope for pricing" in reason
+    elsewhere = [Entitlement(approvers=LEA, tenants=("fraud",))]
+    (reason,) = reasons(plan, court(approval(*plan.actions), entitlements=elsewhere))
+    assert "may not approve" in reason
+
+
+def test_a_tenants_approval_covers_its_own_actions_only() -> None:
+    plan = one_grant()
+    (reason,) = reasons(plan, court(approval(*plan.actions, tenant="fraud")))
+    assert "belongs to fraud" in reason
+    assert approve(plan, court(approval(*plan.actions, tenant="platform"))).actions == plan.actions
+
+
+def test_a_guardrail_is_overridden_only_by_name_with_a_reason_and_authority() -> None:
+    plan = one_grant()
+    standing = replace(
+        plan, violations=(Violation(rule="wide", text="too wide", actions=(plan.actions[0].id,)),)
+    )
+    (reason,) = reasons(standing, court(approval(*plan.actions)))
+    assert reason == "guardrail wide: too wide"
+    passing = approval(*plan.actions, overrides={"wide": "agreed with the data owner"})
+    (reason,) = reasons(standing, court(passing))
+    assert "may not override it" in reason
+    allowed = [Entitlement(approvers=LEA, overrides=("wide",))]
+    result = approve(standing, court(passing, entitlements=allowed))
+    assert result.actions == plan.actions
+    assert result.consents[plan.actions[0].id].overrides == {"wide": "agreed with the data owner"}
+
+
+def test_every_guardrail_in_the_way_has_to_be_overridden() -> None:
+    plan = one_grant()
+    ids = (plan.actions[0].id,)
+    both = (
+        Violation(rule="wide", text="too wide", actions=ids),
+        Violation(rule="last", text="last one", actions=ids),
+    )
+    passing = approval(*plan.actions, overrides={"wide": "agreed"})
+    allowed = [Entitlement(approvers=LEA, overrides=("*",))]
+    (reason,) = reasons(replace(plan, violations=both), court(passing, entitlements=allowed))
+    assert reason == "guardrail last: last one"
+
+
+def test_approving_a_dated_grant_approves_its_end_and_only_once_it_was_made() -> None:
+    dated = Terms(source=Source("tenants.d/pricing/access.yaml", 5), until=date(2026, 11, 30))
+    fact = Attribute("acl", ANA)
+    granting = plan_of(
+        {EXISTS: "present", fact: "READ"}, live(found({EXISTS: "present"})), terms={fact: dated}
+    )
+    ending = plan_of({EXISTS: "present"}, live(found({EXISTS: "present", fact: "READ"})), terms={fact: dated})
+    given = approval(*granting.actions)
+    late = date(2027, 6, 1)
+    assert approve(ending, court(given, today=late)).actions == ()
+    made = frozenset({("approval-1", granting.actions[0].id)})
+    assert approve(ending, court(given, today=late, spent=made)).actions == ending.actions
+    over = made | {("approval-1", ending.actions[0].id)}
+    (reason,) = reasons(ending, court(given, today=late, spent=over))
+    assert "is spent" in reason
