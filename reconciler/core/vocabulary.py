@@ -5,9 +5,11 @@ Only the standard library is needed here, so that whoever reads policies need no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from reconciler.core.environment import Environment
@@ -22,8 +24,22 @@ class Boundary:
 
     tenant: str
     kind: str
+    """The kind of thing in addresses, such as `secret-scope`."""
     installation: str
+    """The logical name; "" for the directory."""
     patterns: tuple[str, ...]
+
+    def covers(self, locator: str) -> bool:
+        """Whether the locator is inside: `*` stands for anything but a slash, `**` for anything."""
+        return any(_matcher(pattern)(locator) for pattern in self.patterns)
+
+
+@cache
+def _matcher(pattern: str) -> Callable[[str], object]:
+    expression = ""
+    for token in re.findall(r"\*\*|\*|\?|[^*?]+", pattern):
+        expression += {"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(token) or re.escape(token)
+    return re.compile(expression, re.DOTALL).fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +53,8 @@ class Declared:
     """Where the document begins."""
     locate: Callable[..., Source]
     """`locate("grants", 2, "who")` is where that value stands, or the nearest enclosing one."""
+    environments: frozenset[str] = frozenset()
+    """Where it holds: the environments that it names, or else all that know its names."""
     adopted: frozenset[str] = frozenset()
     """Environments that the tenant has adopted."""
     blocked_tenants: frozenset[str] = frozenset()
