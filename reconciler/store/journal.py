@@ -87,6 +87,7 @@ class Journal:
     name: str
     run: str
     environment: str
+
     def announce(
         self, now: datetime, actions: Iterable[tuple[Action, bool]], consents: Mapping[str, Consented]
     ) -> None:

@@ -1,0 +1,158 @@
+"""A store in a container of a lake: one memory for runners that share no disk.
+
+Each run appends to a file of its own; the lock is a lease on one file, renewed while the run lives, so
+that a holder that died holds it for a minute at most.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from reconciler.core.errors import Locked, StoreError
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+LEASE_SECONDS = 60
+"""The longest lease that ends by itself (Microsoft docs: Lease Blob, 15 to 60 s)."""
+RENEW_SECONDS = 15
+Result = TypeVar("Result")
+
+
+class ContainerStore:
+    """Append-only files below `https://<account>.dfs.core.windows.net/<container>/<prefix>`."""
+
+    def __init__(self, url: str, credential: TokenCredential, ca_file: str = "") -> None:
+        from azure.storage.filedatalake import FileSystemClient
+
+        parts = urlsplit(url)
+        container, _, prefix = parts.path.strip("/").partition("/")
+        if not parts.netloc or not container:
+            raise StoreError(
+                f"store {url!r} is not https://<account>.dfs.core.windows.net/<container>/<prefix>"
+            )
+        self.url = url
+        self.prefix = prefix
+        trust = {"connection_verify": ca_file} if ca_file else {}
+        self._container = FileSystemClient(
+            f"{parts.scheme}://{parts.netloc}",
+            container,
+            credential=credential,
+            retry_total=3,
+            connection_timeout=5,
+            read_timeout=30,
+            **trust,
+        )
+        self._ends: dict[str, int] = {}
+        self._lost = threading.Event()
+
+    def append(self, name: str, lines: Sequence[str]) -> None:
+        """Add lines; returns once the service has committed them.  Raises StoreError."""
+        if self._lost.is_set():
+            raise StoreError(f"{self.url}: the lock was lost to another run; nothing more is sent")
+        data = "".join(f"{line}\n" for line in lines).encode()
+        file = self._file(name)
+
+        def send() -> None:
+            if name not in self._ends:
+                file.create_file()
+                self._ends[name] = 0
+            start = self._ends[name]
+            file.append_data(data, offset=start, length=len(data))
+            file.flush_data(start + len(data))
+            self._ends[name] = start + len(data)
+
+        self._ask(f"append to {name}", send)
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of a file; none for one that does not exist."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        def fetch() -> list[str]:
+            try:
+                content: bytes = self._file(name).download_file().readall()
+            except ResourceNotFoundError:
+                return []
+            return content.decode("utf-8").splitlines()
+
+        return self._ask(f"read {name}", fetch)
+
+    def names(self) -> list[str]:
+        """The names of all journal files, sorted."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        def fetch() -> list[str]:
+            try:
+                paths = [str(path.name) for path in self._container.get_paths(self.prefix or None)]
+            except ResourceNotFoundError:
+                return []
+            start = len(self.prefix) + 1 if self.prefix else 0
+            return sorted(path[start:] for path in paths if path.endswith(".jsonl"))
+
+        return self._ask("list journals", fetch)
+
+    @contextmanager
+    def lock(self, holder: str) -> Iterator[None]:
+        """Hold the container's prefix by a lease; raises Locked, naming who holds it."""
+        lease = self._ask("take the lock", lambda: self._acquire(holder))
+        stop = threading.Event()
+        self._lost.clear()
+        keeper = threading.Thread(target=self._keep, args=(lease, stop), daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            keeper.join()
+            if not self._lost.is_set():
+                self._ask("release the lock", lease.release)
+
+    def _acquire(self, holder: str) -> Any:
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+        from azure.storage.filedatalake import DataLakeLeaseClient
+
+        file = self._file("lock")
+        lease = DataLakeLeaseClient(file)
+        try:
+            lease.acquire(lease_duration=LEASE_SECONDS)
+        except ResourceNotFoundError:
+            file.create_file()
+            lease.acquire(lease_duration=LEASE_SECONDS)
+        except ResourceExistsError:
+            who = file.download_file().readall().decode("utf-8", "replace") or "another run"
+            raise Locked(
+                f"{self.url}: {who} is applying; wait for it to end. The lock of a run that died "
+                f"frees itself within {LEASE_SECONDS} s"
+            ) from None
+        file.upload_data(holder.encode(), overwrite=True, lease=lease)
+        return lease
+
+    def _keep(self, lease: Any, stop: threading.Event) -> None:
+        from azure.core.exceptions import AzureError
+
+        while not stop.wait(RENEW_SECONDS):
+            try:
+                lease.renew()
+            except AzureError:
+                self._lost.set()
+                return
+
+    def _file(self, name: str) -> Any:
+        return self._container.get_file_client(f"{self.prefix}/{name}" if self.prefix else name)
+
+    def _ask(self, what: str, call: Callable[[], Result]) -> Result:
+        from azure.core.exceptions import AzureError
+
+        try:
+            return call()
+        except AzureError as error:
+            code = getattr(error, "error_code", None) or type(error).__name__
+            said = str(error.message).splitlines()[0] if error.message else ""
+            raise StoreError(
+                f"store {self.url}: cannot {what}: {code}: {said}. Nothing more is sent until it answers; "
+                "the identity needs Storage Blob Data Contributor on this container"
+            ) from None

@@ -1,0 +1,104 @@
+"""The store in a lake's container, through the real SDK against the emulated account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.core.environment import EntraSettings, Environment
+from reconciler.core.errors import Locked, StoreError
+from reconciler.emulator.server import Emulator, running
+from reconciler.providers import identity
+from reconciler.store.client_container import ContainerStore
+
+TENANT = "0a1b2c3d-0000-4000-8000-00000000e117"
+SEED: dict[str, Any] = {
+    "directory": {
+        "tenant-id": TENANT,
+        "service-principals": [
+            {"name": "writer", "app-id": "11111111-0000-4000-8000-000000000001", "secret": "w"},
+            {"name": "stranger", "app-id": "11111111-0000-4000-8000-000000000002", "secret": "s"},
+        ],
+    },
+    "lakes": {"datalake": {"filesystems": {"reconciler": {}}}},
+    "arm": {
+        "storage-accounts": {"datalake": {}},
+        "role-assignments": [
+            {
+                "principal": "sp:writer",
+                "role": "Storage Blob Data Contributor",
+                "scope": "datalake/reconciler",
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with running(SEED, tmp_path_factory.mktemp("tls") / "ca.pem") as served:
+        yield served
+
+
+def store(emulator: Emulator, prefix: str, number: int = 1, secret: str = "w") -> ContainerStore:
+    environment = Environment(
+        name="test",
+        entra=EntraSettings(name="corp", tenant_id=TENANT, authority=emulator.url("entra")),
+        azure_credential="client-secret",
+        ca_file=str(emulator.ca_file),
+    )
+    environ = {
+        "AZURE_CLIENT_ID": f"11111111-0000-4000-8000-00000000000{number}",
+        "AZURE_CLIENT_SECRET": secret,
+    }
+    credential = identity.azure_credential(environment, environ, Path())
+    url = f"{emulator.url('lake/datalake/dfs')}/reconciler/{prefix}"
+    return ContainerStore(url, credential, str(emulator.ca_file))
+
+
+def test_lines_come_back_in_order_and_files_by_name(emulator: Emulator) -> None:
+    first = store(emulator, "prod")
+    assert (first.names(), first.lines("journal/a.jsonl")) == ([], [])
+    first.append("journal/b.jsonl", ["one", "zwei ü"])
+    first.append("journal/b.jsonl", ["three"])
+    first.append("journal/a.jsonl", ["x"])
+    again = store(emulator, "prod")
+    assert again.lines("journal/b.jsonl") == ["one", "zwei ü", "three"]
+    assert again.names() == ["journal/a.jsonl", "journal/b.jsonl"]
+    assert store(emulator, "dev").names() == []
+
+
+def test_the_second_holder_is_refused_and_told_who_the_first_is(emulator: Emulator) -> None:
+    first, second = store(emulator, "locked"), store(emulator, "locked")
+    with (
+        first.lock("apply run 7 on build-3"),
+        pytest.raises(Locked, match="apply run 7 on build-3"),
+        second.lock("somebody else"),
+    ):
+        pass
+    with second.lock("somebody else"):
+        pass
+
+
+def test_the_lock_of_a_holder_that_died_frees_itself(emulator: Emulator) -> None:
+    dead, living = store(emulator, "dying"), store(emulator, "dying")
+    dead._acquire("the dead")
+    with pytest.raises(Locked), living.lock("the living"):
+        pass
+    emulator.world.clock.advance(61)
+    with living.lock("the living"):
+        pass
+
+
+def test_a_store_that_cannot_be_written_says_what_and_what_to_do(emulator: Emulator) -> None:
+    with pytest.raises(StoreError, match="Storage Blob Data Contributor"):
+        store(emulator, "prod", number=2, secret="s").append("journal/c.jsonl", ["x"])
+
+
+@pytest.mark.parametrize("url", ["nonsense", "https://account.dfs.core.windows.net/"])
+def test_a_url_that_names_no_container_is_refused(url: str) -> None:
+    with pytest.raises(StoreError, match="is not https://"):
+        ContainerStore(url, credential=None)  # type: ignore[arg-type]
