@@ -12,6 +12,7 @@ from reconciler.emulator.databricks.state import (
     PRINCIPALS,
     USERS,
     Account,
+    Entitlements,
     Identity,
     Scope,
     Workspace,
@@ -49,7 +50,7 @@ def _entry(account: Account, identity: Identity) -> dict[str, Any]:
     if identity.kind == PRINCIPALS:
         entry["application-id"] = identity.name
     if identity.kind == GROUPS:
-        entry["members"] = list(identity.members)
+        entry["members"] = [said or member for member, said in identity.members.items()]
     if identity.synced is not None:
         entry["synced"] = list(identity.synced)
     return entry
@@ -57,12 +58,11 @@ def _entry(account: Account, identity: Identity) -> dict[str, Any]:
 
 def _workspace(account: Account, workspace: Workspace) -> dict[str, Any]:
     local = [account.identities[each] for each in workspace.local_names.values()]
-    entitlements = dict(workspace.entitlements)
+    entitlements = {member: _entitled(held) for member, held in workspace.entitlements.items()}
     for identity in local:
-        if identity.system:
-            entitlements.setdefault(identity.id, [])
-            if entitlements[identity.id] == list(DEFAULTS):
-                del entitlements[identity.id]
+        # What system groups hold from the start goes without saying; that they hold nothing does not.
+        if identity.system and entitlements.setdefault(identity.id, []) == list(DEFAULTS):
+            del entitlements[identity.id]
     return {
         "id": workspace.id,
         "federated": workspace.federated,
@@ -71,10 +71,14 @@ def _workspace(account: Account, workspace: Workspace) -> dict[str, Any]:
         "assigned": [
             {"principal": member, "permissions": list(held)} for member, held in workspace.assigned.items()
         ],
-        "entitlements": {member: list(held) for member, held in entitlements.items()},
+        "entitlements": entitlements,
         "scopes": [_scope(account, each) for each in workspace.scopes.values()],
         "permissions": workspace.permissions,
     }
+
+
+def _entitled(held: Entitlements) -> list[Any]:
+    return [name if item == {"value": name} else item for name, item in held.items()]
 
 
 def _scope(account: Account, scope: Scope) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from reconciler.emulator.databricks.state import (
     USERS,
     Account,
     Identity,
+    Members,
     Workspace,
     stable_id,
 )
@@ -142,14 +143,14 @@ class Identities:
                 return
         before = {self.account.by_external.get(oid) for oid in group.synced or ()}
         wanted = [member for oid in source.members if (member := self._member(oid)) is not None]
-        kept = {member: None for member in group.members if member not in before}
+        kept = {member: said for member, said in group.members.items() if member not in before}
         # Unresolved members are looked for again at the next reading: their absence is not remembered.
         complete = len(wanted) == len(source.members) or self.account.identity_sync == "scim"
         group.synced = (
             list(source.members) if complete else [oid for oid in source.members if self._member(oid)]
         )
         group.sync_due = None
-        members = dict.fromkeys([*wanted, *kept])
+        members: Members = {**{member: {} for member in wanted}, **kept}
         if members != group.members:
             self.account.set_members(group, members)
 
@@ -189,7 +190,7 @@ class Identities:
         if cached is not None and cached[0] == self._versions() and not self._lagging:
             return cached[1]
         seen = set(workspace.assigned) | set(workspace.local_names.values())
-        queue = list(workspace.assigned)
+        queue = list(seen)
         people: set[str] = set()
         walked: set[str] = set()
         while queue:
@@ -256,10 +257,12 @@ class Identities:
 def user_attrs(name: str, display_name: str, active: bool = True) -> dict[str, Any]:
     """The attributes of a user as Databricks fills them in from a name."""
     given, _, family = display_name.partition(" ")
-    return {
+    attrs: dict[str, Any] = {
         "userName": name,
         "displayName": display_name,
         "name": {"givenName": given, **({"familyName": family} if family else {})},
-        "emails": [{"type": "work", "value": name, "primary": True}],
         "active": active,
     }
+    if "@" in name:
+        attrs["emails"] = [{"type": "work", "value": name, "primary": True}]
+    return attrs

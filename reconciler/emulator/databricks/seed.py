@@ -17,9 +17,11 @@ from reconciler.emulator.databricks.state import (
     USERS,
     Account,
     Identity,
+    Members,
     Scope,
     Secret,
     Workspace,
+    entitled,
     stable_id,
 )
 from reconciler.emulator.world import World
@@ -155,8 +157,13 @@ class Seeder:
             group.synced = list(entry["synced"]) if "synced" in entry else None
             entered.append((group, entry))
         for group, entry in entered:
-            members = [self.identities.principal(each, workspace).id for each in entry.get("members") or ()]
-            self.account.set_members(group, dict.fromkeys(members))
+            members: Members = {}
+            for each in entry.get("members") or ():
+                if isinstance(each, Mapping):
+                    members[str(each["value"])] = dict(each)
+                else:
+                    members[self.identities.principal(each, workspace).id] = {}
+            self.account.set_members(group, members)
         return entered
 
     def _workspace(self, name: str, body: Mapping[str, Any]) -> None:
@@ -169,7 +176,7 @@ class Seeder:
         for system in ("admins", "users"):
             identifier = str(fixed.get(system) or stable_id(GROUPS, f"{name}/{system}"))
             self.account.add(Identity(GROUPS, identifier, {"displayName": system}, name, system=True))
-            workspace.entitlements[identifier] = list(DEFAULTS)
+            workspace.entitlements[identifier] = entitled(DEFAULTS)
         for group, entry in self._groups(body.get("groups") or (), workspace):
             if entry.get("entitlements"):
                 self._entitle(workspace, group.id, entry["entitlements"])
@@ -188,13 +195,18 @@ class Seeder:
     def _entitle(self, workspace: Workspace, reference: str, held: Any) -> None:
         identity = self.identities.principal(reference, workspace)
         for value in held or ():
-            if value not in ENTITLEMENTS:
+            if isinstance(value, str) and value not in ENTITLEMENTS:
                 raise ValueError(
                     f"databricks.workspaces.{workspace.name}.entitlements.{reference}: unknown entitlement "
                     f"{value!r}; known: {', '.join(ENTITLEMENTS)}"
                 )
         if held:
-            workspace.entitlements[identity.id] = list(held)
+            workspace.entitlements[identity.id] = {
+                str(each["value"]) if isinstance(each, Mapping) else str(each): (
+                    dict(each) if isinstance(each, Mapping) else {"value": str(each)}
+                )
+                for each in held
+            }
         else:
             workspace.entitlements.pop(identity.id, None)
 

@@ -6,6 +6,7 @@ Its law: grants are kept by identity id, so that they follow a rename; names are
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,17 @@ GROUPS = "Groups"
 PRINCIPALS = "ServicePrincipals"
 NAME_ATTRIBUTE = {USERS: "userName", GROUPS: "displayName", PRINCIPALS: "applicationId"}
 ACCOUNT_ADMIN = "account_admin"
+
+
+Members = dict[str, dict[str, Any]]
+"""Member ids, each with what a client said of an id that is none of this account's."""
+Entitlements = dict[str, dict[str, Any]]
+"""Entitlement names in the order in which they were given, each as it goes over the wire."""
+
+
+def entitled(names: Iterable[str]) -> Entitlements:
+    """Entitlements by name alone."""
+    return {name: {"value": name} for name in names}
 
 
 def stable_id(kind: str, key: str) -> str:
@@ -35,7 +47,7 @@ class Identity:
     """The workspace of a workspace-local group; empty for an identity of the account."""
     system: bool = False
     """`admins` and `users` of a workspace, `account users` of the account."""
-    members: dict[str, None] = field(default_factory=dict)
+    members: Members = field(default_factory=dict)
     synced: list[str] | None = None
     """Entra's members as last copied, for a group that Entra owns; None before the first copy."""
     sync_due: float | None = None
@@ -100,8 +112,8 @@ class Workspace:
     assigned: dict[str, list[str]] = field(default_factory=dict)
     """Permissions (`USER` or `ADMIN`) by identity id."""
     assigned_at: dict[str, float] = field(default_factory=dict)
-    entitlements: dict[str, list[str]] = field(default_factory=dict)
-    """Directly held entitlements by identity id, in the order in which they were given."""
+    entitlements: dict[str, Entitlements] = field(default_factory=dict)
+    """Directly held entitlements by identity id; nobody holds an empty set."""
     local_names: dict[str, str] = field(default_factory=dict)
     """Ids of workspace-local groups by lower-case name."""
     scopes: dict[str, Scope] = field(default_factory=dict)
@@ -165,7 +177,7 @@ class Account:
         if identity.external_id and self.by_external.get(identity.external_id) == identity.id:
             del self.by_external[identity.external_id]
 
-    def set_members(self, group: Identity, members: dict[str, None]) -> None:
+    def set_members(self, group: Identity, members: Members) -> None:
         """Replace a group's members, keeping the reverse index."""
         for gone in group.members.keys() - members.keys():
             self.parents.get(gone, {}).pop(group.id, None)

@@ -16,7 +16,6 @@ SCHEMAS = {
     GROUPS: [CORE + "Group"],
     PRINCIPALS: [CORE + "ServicePrincipal"],
 }
-WORKSPACE_USER = "urn:ietf:params:scim:schemas:extension:workspace:2.0:User"
 SINGULAR = {USERS: "User", GROUPS: "Group", PRINCIPALS: "ServicePrincipal"}
 ALWAYS = frozenset({"schemas", "id"})
 
@@ -28,7 +27,7 @@ def member_items(view: View, group: Identity) -> list[Document]:
     for member in view.identities.members(group):
         known = identities.get(member)
         if known is None:
-            items.append({"value": member})
+            items.append({"value": member, **group.members.get(member, {})})
         else:
             items.append({"display": known.display_name, "value": member, "$ref": known.ref})
     return items
@@ -36,7 +35,7 @@ def member_items(view: View, group: Identity) -> list[Document]:
 
 def _parent_items(view: View, identity: Identity) -> list[Document]:
     parents = view.identities.parents(identity)
-    if view.workspace is not None:
+    if view.workspace is not None and identity.kind != GROUPS:
         held = view.workspace.assigned.get(identity.id, ())
         for name, inside in (("admins", "ADMIN" in held), ("users", bool(held))):
             if inside:
@@ -50,8 +49,8 @@ def _parent_items(view: View, identity: Identity) -> list[Document]:
 
 def entitlement_items(view: View, identity: Identity) -> list[Document]:
     """The entitlements held directly; only workspaces have any."""
-    held = view.workspace.entitlements.get(identity.id, ()) if view.workspace else ()
-    return [{"value": value} for value in held]
+    held = view.workspace.entitlements.get(identity.id, {}) if view.workspace else {}
+    return list(held.values())
 
 
 def editable(view: View, identity: Identity) -> Document:
@@ -127,7 +126,7 @@ def _names(text: str | None) -> frozenset[str]:
 def resource(view: View, identity: Identity, wanted: Wanted, members: bool = True) -> Document:
     """A resource as this place shows it to this caller; empty attributes are left out."""
     kind = identity.kind
-    document: Document = {"schemas": _schemas(view, identity), "id": identity.id}
+    document: Document = {"schemas": _schemas(identity), "id": identity.id}
     document.update(identity.attrs)
     if kind == GROUPS:
         document["meta"] = {"resourceType": "WorkspaceGroup" if identity.home else "Group"}
@@ -141,10 +140,8 @@ def resource(view: View, identity: Identity, wanted: Wanted, members: bool = Tru
     return wanted.trim({key: value for key, value in document.items() if value not in (None, [], "")})
 
 
-def _schemas(view: View, identity: Identity) -> list[str]:
+def _schemas(identity: Identity) -> list[str]:
     base = SCHEMAS[identity.kind]
-    if identity.kind == USERS and view.workspace is not None:
-        base = [*base, WORKSPACE_USER]
     extensions = [key for key in identity.attrs if key.startswith("urn:") and key not in base]
     return [*base, *extensions] if extensions else base
 

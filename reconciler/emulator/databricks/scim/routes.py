@@ -11,6 +11,7 @@ from reconciler.emulator.databricks.identities import user_attrs
 from reconciler.emulator.databricks.scim import filter as scim_filter
 from reconciler.emulator.databricks.scim import patch, writes
 from reconciler.emulator.databricks.scim.render import (
+    SINGULAR,
     Document,
     Wanted,
     editable,
@@ -26,6 +27,8 @@ from reconciler.emulator.wire import Response, json_response
 DEFAULT_COUNT = 10_000
 """SDK source: the page size that its iterators ask for, and the documented default."""
 ALL = Wanted(None, None)
+OPEN_TO_ALL = Wanted("userName,displayName,applicationId", None)
+"""Databricks docs, "SCIM API 2.0": what those who are no admins are shown in lists, beside the id."""
 
 
 class Scim:
@@ -38,8 +41,7 @@ class Scim:
     def handle(self, view: View, kind: str, identifier: str | None) -> Response:
         """Answer a request for a collection (no identifier) or one resource of a kind."""
         method = view.request.method
-        if method not in ("GET", "HEAD") and not view.admin:
-            raise scim(403, "User not authorized")
+        _check_rights(view, one=identifier is not None)
         if identifier is None:
             if method == "GET":
                 return self._list(view, kind)
@@ -60,23 +62,23 @@ class Scim:
     def _find(self, view: View, kind: str, identifier: str) -> Identity:
         found = view.account.identities.get(identifier)
         if found is None or found.kind != kind or not _shown(view, found):
-            raise scim(404, f"{kind[:-1]} with id {identifier} not found.")
+            raise _not_found(kind)
         return found
 
     def _get(self, view: View, kind: str, identifier: str) -> Response:
         wanted = _wanted(view)
-        _check_rights(view, kind)
         past = self.staleness.read(view.name, identifier, "get") if kind == GROUPS else None
         if past is not None:
             if past.document is None:
-                raise scim(404, f"{kind[:-1]} with id {identifier} not found.")
+                raise _not_found(kind)
             return _answer(200, wanted.trim(dict(past.document)))
         return _answer(200, resource(view, self._find(view, kind, identifier), wanted))
 
     def _list(self, view: View, kind: str) -> Response:
-        _check_rights(view, kind)
         param = view.request.param
-        wanted = _wanted(view)
+        wanted = _wanted(view) if view.admin else OPEN_TO_ALL
+        if kind == GROUPS and view.strict and not wanted.only and not param("filter"):
+            wanted = Wanted(None, ",".join([*wanted.without, "entitlements", "groups", "roles"]))
         start = max(1, _number(param("startIndex"), 1))
         count = max(0, _number(param("count"), DEFAULT_COUNT))
         past = self._pasts(view, kind)
@@ -154,7 +156,7 @@ class Scim:
         return wanted.trim(document)
 
     def _text(self, view: View, identity: Identity, wanted: Wanted) -> str:
-        key = (view.name, identity.id, view.admin, wanted.key)
+        key = (view.name, identity.id, view.admin, view.strict, wanted.key)
         listed = _list_members(view)
         if identity.kind == GROUPS and listed and wanted.has("members"):
             view.identities.members(identity)
@@ -207,8 +209,8 @@ class Scim:
             raise writes.conflict(view, kind, name)
         existing = None if home else view.account.named(kind, name)
         identity = existing or Identity(kind, view.identities.new_id(kind), _defaults(kind, attrs), home)
-        entitlements = writes.values(body.get("entitlements"))
-        members = dict.fromkeys(writes.values(body.get("members"))) if kind == GROUPS else {}
+        entitlements = writes.by_value(body.get("entitlements"))
+        members = writes.members_of(view, body) if kind == GROUPS else {}
         writes.check_entitlements(view, identity, entitlements)
         if members:
             writes.check_members(view, identity, members)
@@ -222,7 +224,11 @@ class Scim:
             writes.set_entitlements(view, identity, entitlements)
         if kind == GROUPS:
             self.staleness.wrote(view.name, identity.id, None)
-        return _answer(201, resource(view, identity, ALL))
+        document = resource(view, identity, ALL)
+        if view.strict and "meta" in document:
+            # Clients of RFC 7643 take this word for the endpoint to send the resource back to.
+            document["meta"] = {"resourceType": SINGULAR[kind]}
+        return _answer(_created(view), document)
 
 
 def _dumps(document: Document) -> str:
@@ -257,14 +263,24 @@ def _list_members(view: View) -> bool:
     return view.workspace is not None or bool(view.switch("account-groups-list-members", False))
 
 
-def _check_rights(view: View, kind: str) -> None:
+def _check_rights(view: View, *, one: bool) -> None:
+    """Those who are no admins may list names and ids in a workspace, and nothing else."""
     if view.admin:
         return
-    if view.workspace is None and view.host is None:
-        raise scim(403, "User not authorized")
-    # Terraform issue 4994: naming externalId is an error for those who are no admins.
-    if "externalid" in (view.request.param("attributes") or "").lower():
-        raise scim(403, "User not authorized")
+    method = view.request.method
+    # Terraform issues 4994 and 2193: naming externalId, and getting a single resource, is for admins.
+    named = "externalid" in (view.request.param("attributes") or "").lower()
+    if method != "GET" or one or named or view.place in ("account", "misplaced"):
+        raise scim(403, f"{view.request.path.removeprefix('/api')} is only accessible by admins")
+
+
+def _not_found(kind: str) -> Exception:
+    return scim(404, f"{SINGULAR[kind]} not found.")
+
+
+def _created(view: View) -> int:
+    """201 by the account's API reference and RFC 7644; 200 by the table of SCIM codes for workspaces."""
+    return 201 if view.workspace is None or view.strict else 200
 
 
 def _body(view: View) -> Document:

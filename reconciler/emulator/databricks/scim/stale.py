@@ -5,8 +5,8 @@ ucx waits for two consecutive confirming reads of a group, then of the list, sin
 read of a kind after a write is true; later ones may fall on a front end that is still behind.
 
 Switches: `databricks.stale-seconds` (60; 0 turns this off) is the longest delay;
-`databricks.stale-first-read` (false) lets even the first read be stale, as when a group is not found right
-after it was created.
+`databricks.stale-first-read` (false) lets even the first read be stale; `databricks.stale-creations` (false)
+lets a group be missing for a while after it was created.
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ class Staleness:
 
     def wrote(self, view: str, group: str, before: Mapping[str, Any] | None) -> None:
         """Note a write to a group as one view (the account or a workspace) shows it."""
-        longest = float(self.world.switches.get("databricks.stale-seconds", LONGEST))
-        if longest > 0:
+        switches = self.world.switches
+        longest = float(switches.get("databricks.stale-seconds", LONGEST))
+        if before is None and not switches.get("databricks.stale-creations", False):
+            self._past.pop((view, group), None)
+        elif longest > 0:
             until = self.world.clock.now() + self.world.random.uniform(0, longest)
             self._past[(view, group)] = Past(before, until)
 

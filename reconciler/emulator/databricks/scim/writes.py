@@ -7,7 +7,14 @@ from typing import Any
 from reconciler.emulator.databricks.errors import scim
 from reconciler.emulator.databricks.scim import patch
 from reconciler.emulator.databricks.scim.render import SINGULAR, Document
-from reconciler.emulator.databricks.state import GROUPS, NAME_ATTRIBUTE, USERS, Identity
+from reconciler.emulator.databricks.state import (
+    GROUPS,
+    NAME_ATTRIBUTE,
+    USERS,
+    Entitlements,
+    Identity,
+    Members,
+)
 from reconciler.emulator.databricks.view import View
 
 ENTITLEMENTS = (
@@ -20,7 +27,7 @@ ENTITLEMENTS = (
 """Source of the Terraform provider, scim/scim.go: the API names of workspace entitlements."""
 DEFAULTS = ("workspace-access", "databricks-sql-access")
 """Microsoft docs, "Manage entitlements": what `users` and `admins` hold from the start."""
-COMPUTED = frozenset({"schemas", "id", "meta", "groups", "members", "entitlements"})
+COMPUTED = frozenset({"schemas", "id", "meta", "groups", "members", "entitlements", "password"})
 
 
 def broken_patch(kind: str) -> Exception:
@@ -39,28 +46,35 @@ def attributes(body: Document) -> Document:
     return kept
 
 
-def values(items: Any) -> list[str]:
-    """The `value`s of a multi-valued attribute, each once, in order."""
+def by_value(items: Any) -> dict[str, Document]:
+    """The items of a multi-valued attribute by their `value`, each once, in order."""
     found = patch.as_items(items if items is not None else [])
-    return list(dict.fromkeys(str(item["value"]) for item in found if item.get("value")))
+    return {str(item["value"]): item for item in found if item.get("value")}
 
 
-def check_entitlements(view: View, identity: Identity, wanted: list[str]) -> None:
+def check_entitlements(view: View, identity: Identity, wanted: Entitlements) -> None:
     """Refuse entitlements of unknown name, in the account, or taken from the admins."""
     if view.workspace is None:
-        if wanted:
+        # The account takes entitlements and forgets them (Terraform issues 2132 and 4888, databricks-sdk-py 269);
+        # asked by a workspace's path, its host says so.
+        if wanted and (
+            view.place == "misplaced" or view.switch("account-entitlements", "ignore") == "refuse"
+        ):
             raise scim(400, "entitlements can only be managed at the workspace level", "invalidValue")
         return
+    known = view.switch("unknown-entitlements", "accept") == "accept"
     for value in wanted:
-        if value not in ENTITLEMENTS:
+        if value not in ENTITLEMENTS and not known:
             raise scim(400, f"Entitlement {value} is not supported.", "invalidValue")
     if identity.system and identity.name == "admins" and not set(DEFAULTS) <= set(wanted):
         raise scim(400, "Entitlements of the admins group cannot be removed.", "invalidValue")
 
 
-def check_members(view: View, group: Identity, wanted: dict[str, None]) -> None:
-    """Refuse members that do not exist, and any change of a group that Entra owns.
+def check_members(view: View, group: Identity, wanted: Members) -> None:
+    """Refuse any change of a group that Entra owns, and a group as a member of itself.
 
+    Switch `databricks.unknown-members`: `accept` (the default) takes ids of nobody; `refuse` answers 400.
+    What the real service says to such an id is not known.
     Switch `databricks.external-groups`: `workspace-read-only` (the default: the workspace API refuses, the
     account API obeys, as Databricks' knowledge base has it), `read-only`, or `writable`.
     """
@@ -71,21 +85,20 @@ def check_members(view: View, group: Identity, wanted: dict[str, None]) -> None:
     owned = group.external_id is not None and group.external_id in view.world.directory.groups
     if owned and (rule == "read-only" or (rule == "workspace-read-only" and view.workspace is not None)):
         raise broken_patch(GROUPS)
+    strict = view.switch("unknown-members", "accept") == "refuse"
     for member in wanted:
-        known = view.account.identities.get(member)
-        if known is None:
+        if strict and member not in view.account.identities:
             raise scim(400, f"Invalid member value: {member}", "invalidValue")
-        if known.id == group.id:
+        if member == group.id:
             raise scim(400, f"Group {group.name} cannot be a member of itself.", "invalidValue")
 
 
 def save(view: View, identity: Identity, document: Document) -> None:
     """Check a whole changed document and take it over; nothing changes when anything is refused."""
-    entitlements = values(document.get("entitlements"))
-    members = dict.fromkeys(values(document.get("members"))) if identity.kind == GROUPS else {}
+    entitlements = by_value(document.get("entitlements"))
+    members = members_of(view, document) if identity.kind == GROUPS else {}
     changed = attributes(document)
-    before = [item["value"] for item in _entitlements(view, identity)]
-    if entitlements != before or view.workspace is None:
+    if entitlements != held_by(view, identity) or view.workspace is None:
         check_entitlements(view, identity, entitlements)
     if identity.kind == GROUPS:
         check_members(view, identity, members)
@@ -98,12 +111,19 @@ def save(view: View, identity: Identity, document: Document) -> None:
         set_entitlements(view, identity, entitlements)
 
 
-def _entitlements(view: View, identity: Identity) -> list[Document]:
-    held = view.workspace.entitlements.get(identity.id, ()) if view.workspace else ()
-    return [{"value": value} for value in held]
+def members_of(view: View, document: Document) -> Members:
+    """The members that a document names; of known ones, only the id is kept."""
+    named = by_value(document.get("members"))
+    known = view.account.identities
+    return {member: {} if member in known else item for member, item in named.items()}
 
 
-def set_entitlements(view: View, identity: Identity, wanted: list[str]) -> None:
+def held_by(view: View, identity: Identity) -> Entitlements:
+    """The entitlements that an identity holds directly in this place."""
+    return view.workspace.entitlements.get(identity.id, {}) if view.workspace else {}
+
+
+def set_entitlements(view: View, identity: Identity, wanted: Entitlements) -> None:
     """Replace the directly held entitlements of an identity in this workspace."""
     held = view.here.entitlements
     if wanted:
@@ -156,7 +176,7 @@ def _take(view: View, identity: Identity, attrs: Document) -> None:
     view.account.version += 1
 
 
-def _take_members(view: View, group: Identity, members: dict[str, None]) -> None:
+def _take_members(view: View, group: Identity, members: Members) -> None:
     if not group.system:
         view.account.set_members(group, members)
         return
