@@ -94,6 +94,12 @@ class Pacer:
                 bucket.level = capacity - (known.limit.capacity - known.level)
             self._buckets[name] = bucket
 
+    def capacity(self, name: str) -> float:
+        """Units that a class may spend at once; infinite where it has no limit."""
+        with self._lock:
+            limit = self._bucket(name).limit
+            return float("inf") if limit is None else limit.capacity
+
     def reserve(self, name: str, units: float = 1.0) -> float:
         """Take units for one request, in the order of asking: the seconds until it may be sent."""
         with self._lock:

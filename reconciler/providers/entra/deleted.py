@@ -1,0 +1,53 @@
+"""Objects that were deleted and can still be restored: they look absent, and are not.
+
+Entra keeps deleted users, groups and applications for 30 days (Microsoft docs: directory deletedItems).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.providers.entra.batch import batch
+from reconciler.providers.entra.client import Failed, GraphClient
+from reconciler.providers.entra.wire import Call, literal, query
+
+FEW = 200
+"""Names that are asked for in one run: the answer explains, and decides nothing."""
+
+_KINDS = {"user": "user", "group": "group", "sp": "servicePrincipal"}
+
+
+async def soft_deleted(client: GraphClient, names: Mapping[str, str]) -> dict[str, str]:
+    """Words for each name whose object is soft-deleted; `names` gives the id that it is pinned to, or "".
+
+    What cannot be asked is left out: nothing rests on it but an explanation.
+    """
+    asked = dict(sorted(names.items())[:FEW])
+    calls = [_call(name, pin) for name, pin in asked.items()]
+    found: dict[str, str] = {}
+    for name, reply in zip(asked, await batch(client, calls), strict=True):
+        if isinstance(reply, Failed) or not reply.ok or not isinstance(reply.payload, dict):
+            continue
+        values = reply.payload.get("value", [reply.payload])
+        if isinstance(values, list) and values and isinstance(values[0], dict) and values[0].get("id"):
+            when = str(values[0].get("deletedDateTime") or "").partition("T")[0]
+            found[name] = (
+                f"was deleted{' on ' + when if when else ''} as {values[0]['id']} and can be restored for 30 "
+                "days; restore it, or remove it from the policies"
+            )
+    return found
+
+
+def _call(name: str, pin: str) -> Call:
+    kind, _, plain = name.partition(":")
+    if pin:
+        return Call(path=f"/directory/deletedItems/{pin}")
+    # A deleted user's name is prefixed with its id, so that the name is free for somebody else.
+    condition = (
+        f"endsWith(userPrincipalName,{literal(plain)})"
+        if kind == "user"
+        else f"displayName%20eq%20{literal(plain)}"
+    )
+    path = f"/directory/deletedItems/microsoft.graph.{_KINDS.get(kind, 'user')}"
+    options = query(filter=condition, select="id,displayName,deletedDateTime", count="true", top="1")
+    return Call(path=path + options, advanced=True)

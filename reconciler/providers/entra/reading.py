@@ -1,0 +1,269 @@
+"""Read groups: which exist, who is in them, what PIM lent for a time, and what no document claims.
+
+Its law: a group is read whole or it is a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from reconciler.core.model import (
+    Address,
+    Attribute,
+    Finding,
+    Found,
+    Gap,
+    Lifecycle,
+    Live,
+    Presence,
+    Unlisted,
+    Wanted,
+)
+from reconciler.providers.contract import Question
+from reconciler.providers.entra import canonical
+from reconciler.providers.entra.batch import Listing
+from reconciler.providers.entra.canonical import Entry, Group, Reading, entry, group
+from reconciler.providers.entra.client import GraphClient
+from reconciler.providers.entra.directory import Who
+from reconciler.providers.entra.documents import GROUP_KIND, PROVIDER
+from reconciler.providers.entra.pim import Activations, activations
+from reconciler.providers.entra.relations import MEMBERS, OWNERS, read_relations
+from reconciler.providers.entra.survey import Survey, confirm, fold, survey
+from reconciler.providers.entra.wire import Trouble
+
+WILD = "*?["
+
+
+@dataclass(slots=True)
+class Reader:
+    """One pass over what a question asks."""
+
+    client: GraphClient
+    who: Who
+    installation: str
+    question: Question
+    memberships: dict[str, frozenset[str]]
+    """Direct members by group id, for whoever asks later in the run."""
+    found: dict[Address, Found] = field(default_factory=dict)
+    gaps: dict[Address, Gap] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    async def read(self) -> Live:
+        """Everything that was asked for, as found or as gaps."""
+        groups = await self._survey()
+        places = self._places(groups, await self._pinned())
+        readings = await self._readings(places)
+        await self.who.settle([each for reading in readings.values() for each in _holders(reading)])
+        lent = await self._lent(readings, places)
+        for address, reading in readings.items():
+            self._judge(address, reading, places[address][0], lent.get(reading.group.id))
+        self._unmanaged(groups)
+        return Live(found=self.found, gaps=self.gaps, findings=sorted(self.findings, key=_order))
+
+    def _gap(self, address: Address, trouble: Trouble) -> None:
+        self.found.pop(address, None)
+        self.gaps[address] = Gap(address=address, reason=trouble.reason, status=trouble.status)
+
+    def _names(self) -> dict[Address, Wanted]:
+        """Every address that is asked for: the groups' own, and those that they bore before a rename."""
+        asked: dict[Address, Wanted] = {}
+        for want in self.question.wanted:
+            asked[want.address] = want
+        for want in self.question.wanted:
+            if want.was:
+                asked.setdefault(self._address(want.was), want)
+        return asked
+
+    def _address(self, name: str) -> Address:
+        return Address(PROVIDER, self.installation, GROUP_KIND, name)
+
+    def _patterns(self) -> list[tuple[str, str]]:
+        """Tenant and pattern of every boundary over this directory's groups."""
+        return [
+            (boundary.tenant, pattern)
+            for boundary in self.question.boundaries
+            if boundary.kind == GROUP_KIND and boundary.installation in ("", "*", self.installation)
+            for pattern in boundary.patterns
+        ]
+
+    async def _survey(self) -> Survey:
+        names = [address.locator for address in self._names()]
+        # A listing that resolving names took a moment ago serves one read, and no verification after it.
+        ready = self.who.surveys.pop(canonical.GROUP, None)
+        if ready is not None:
+            await confirm(self.client, canonical.GROUP, ready, names)
+            return ready
+        prefixes = {_prefix(pattern) for _, pattern in self._patterns()}
+        return await survey(self.client, canonical.GROUP, names, prefixes)
+
+    async def _pinned(self) -> Mapping[str, str]:
+        """Why a pinned name must not be taken for the group that bears it, by name."""
+        names = [f"group:{address.locator}" for address in self._names()]
+        pinned = [name for name in names if name in self.who.pins]
+        identities = await self.who.resolve(pinned)
+        return {
+            name.partition(":")[2]: identity.reason
+            for name, identity in identities.items()
+            if identity.presence in (Presence.MOVED, Presence.UNREADABLE) or name in self.who.deleted
+        }
+
+    def _places(self, groups: Survey, refused: Mapping[str, str]) -> dict[Address, tuple[Wanted, Group]]:
+        """The one group behind each address; several, or the wrong one, make a gap."""
+        places: dict[Address, tuple[Wanted, Group]] = {}
+        for address, want in self._names().items():
+            name = address.locator
+            payloads = groups.by_name.get(fold(name), [])
+            if isinstance(payloads, Trouble):
+                self._gap(address, payloads)
+                continue
+            if name in refused:
+                self._gap(address, Trouble(f"group:{name} {refused[name]}"))
+                continue
+            bearers = [each for each in map(group, payloads) if each.name == name]
+            pin = self.who.pins.get(f"group:{name}", "").lower()
+            bearers = [each for each in bearers if each.id == pin] or bearers
+            if len(bearers) > 1:
+                ids = ", ".join(sorted(each.id for each in bearers))
+                step = "rename or delete all but one, or pin the right one in the lock file"
+                self._gap(address, Trouble(f"{len(bearers)} groups have this name: {ids}; {step}"))
+            elif bearers:
+                places[address] = (want, bearers[0])
+            else:
+                self._look_alike(address, want, [str(each.get("displayName")) for each in payloads])
+        return places
+
+    def _look_alike(self, address: Address, want: Wanted, names: Sequence[str]) -> None:
+        if names and address == want.address:
+            self.findings.append(
+                Finding(
+                    rule="look-alike",
+                    address=address,
+                    tenant=want.tenant,
+                    source=want.source,
+                    text=f"Entra has {', '.join(sorted(names))}, which differs in letter case only",
+                )
+            )
+
+    async def _readings(self, places: Mapping[Address, tuple[Wanted, Group]]) -> dict[Address, Reading]:
+        total = len(places)
+        done = 0
+
+        def report(count: int) -> None:
+            nonlocal done
+            done += count
+            self.question.progress("Entra groups", min(done, total), total)
+
+        owned = [address for address, (want, _) in places.items() if canonical.speaks_of_owners(want)]
+        asked = [(address, MEMBERS) for address in places] + [(address, OWNERS) for address in owned]
+        read = await read_relations(
+            self.client, [(places[address][1].id, relation) for address, relation in asked], report
+        )
+        parts = dict(zip(asked, read, strict=True))
+        readings: dict[Address, Reading] = {}
+        for address, (_, place) in places.items():
+            members, owners = parts[address, MEMBERS], parts.get((address, OWNERS))
+            trouble = next((part for part in (members, owners) if isinstance(part, Trouble)), None)
+            if trouble is not None:
+                self._gap(address, trouble)
+                continue
+            readings[address] = self._reading(place, members, owners)
+        return readings
+
+    def _reading(self, place: Group, members: Listing, owners: Listing | None) -> Reading:
+        assert not isinstance(members, Trouble) and not isinstance(owners, Trouble)
+        reading = Reading(
+            group=place,
+            members=tuple(sorted(map(entry, members), key=_by_id)),
+            owners=None if owners is None else tuple(sorted(map(entry, owners), key=_by_id)),
+        )
+        self.who.remember(_holders(reading))
+        self.memberships[place.id] = frozenset(each.id for each in reading.members)
+        return reading
+
+    async def _lent(
+        self, readings: Mapping[Address, Reading], places: Mapping[Address, tuple[Wanted, Group]]
+    ) -> dict[str, Activations | Trouble]:
+        """PIM's activations in the groups from which something might be revoked."""
+        asked = [
+            reading.group.id
+            for address, reading in readings.items()
+            if self._may_lose(places[address][0], reading)
+        ]
+        return await activations(self.client, asked)
+
+    def _may_lose(self, want: Wanted, reading: Reading) -> bool:
+        """Whether a comparison could come to revoke anything here."""
+        if not want.adopted:
+            return False
+        if want.lifecycle is not Lifecycle.ACTIVE:
+            return bool(reading.members or reading.owners)
+        held = (Attribute(role, self.who.spelled(each)) for role, each in canonical.holders(reading))
+        keeps = want.unlisted is Unlisted.KEEP
+        return any(each not in want.grants and (not keeps or each in want.terms) for each in held)
+
+    def _judge(
+        self, address: Address, reading: Reading, want: Wanted, lent: Activations | Trouble | None
+    ) -> None:
+        if isinstance(lent, Trouble):
+            self._gap(
+                address, Trouble(f"who PIM has let in for a time cannot be read: {lent.reason}", lent.status)
+            )
+            return
+        kept: dict[Attribute, str] = {}
+        for role, each in canonical.holders(reading):
+            if not each.readable:
+                reason = f"a {role} of type {each.kind} ({each.id}) may not be read by this identity"
+                self._gap(address, Trouble(f"{reason}: it needs Directory.Read.All"))
+                return
+            why, unreadable = self.who.doubt(each)
+            if unreadable:
+                self._gap(address, Trouble(f"{role} {each.principal} ({each.id}): {why}"))
+                return
+            ends = (lent or {}).get((role, each.id))
+            if ends:
+                why = f"PIM activated it for a time ({ends})"
+            if why:
+                kept[Attribute(role, self.who.spelled(each))] = why
+        self.found[address] = canonical.found(address, reading, self.who.spelled, kept, want)
+        self.findings.extend(canonical.leavers(want, reading, self.who.spelled))
+
+    def _unmanaged(self, groups: Survey) -> None:
+        patterns = self._patterns()
+        if not patterns:
+            return
+        if isinstance(groups.below, Trouble):
+            self._gap(self._address("*"), groups.below)
+            return
+        claimed = {address.locator for address in self._names()}
+        for payload in groups.below:
+            name = str(payload.get("displayName") or "")
+            tenant = next((tenant for tenant, pattern in patterns if fnmatchcase(name, pattern)), None)
+            if tenant is not None and name not in claimed:
+                self.findings.append(
+                    Finding(
+                        rule="unmanaged",
+                        address=self._address(name),
+                        tenant=tenant,
+                        text=f"group {payload.get('id')} lies within the boundary and no document claims it",
+                    )
+                )
+
+
+def _holders(reading: Reading) -> Iterable[Entry]:
+    return (each for _, each in canonical.holders(reading))
+
+
+def _by_id(each: Entry) -> str:
+    return each.id
+
+
+def _order(finding: Finding) -> tuple[str, Address, str]:
+    return finding.rule, finding.address, finding.text
+
+
+def _prefix(pattern: str) -> str:
+    """What every name that fits a pattern begins with."""
+    ends = [pattern.index(mark) for mark in WILD if mark in pattern]
+    return pattern[: min(ends)] if ends else pattern
