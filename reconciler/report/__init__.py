@@ -1,0 +1,1 @@
+"""What people read: pure functions from a plan, or its outcomes, to text, Markdown and JSON."""
