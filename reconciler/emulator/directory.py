@@ -83,10 +83,20 @@ DirectoryObject = User | Group | ServicePrincipal
 class Change:
     """One entry of the journal, of which delta queries are made; its position is its sequence number."""
 
-    kind: Literal["group", "members", "owners", "deleted", "restored"]
+    kind: Literal["created", "group", "members", "owners", "deleted"]
     group: str
     member: str = ""
     added: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A soft-deleted object: when it left, in emulated seconds, and which groups it left."""
+
+    thing: DirectoryObject
+    at: float
+    member_of: tuple[str, ...] = ()
+    owner_of: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,8 +107,8 @@ class Directory:
     users: dict[str, User] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     service_principals: dict[str, ServicePrincipal] = field(default_factory=dict)
-    deleted: dict[str, tuple[DirectoryObject, float]] = field(default_factory=dict)
-    """Soft-deleted objects with the emulated second of their deletion."""
+    deleted: dict[str, Deleted] = field(default_factory=dict)
+    """Soft-deleted objects by object id."""
     journal: list[Change] = field(default_factory=list)
     _upns: dict[str, str] = field(default_factory=dict, repr=False)
     _app_ids: dict[str, str] = field(default_factory=dict, repr=False)
@@ -178,7 +188,7 @@ class Directory:
             self.users[thing.id] = thing
         elif isinstance(thing, Group):
             self.groups[thing.id] = thing
-            self.journal.append(Change("group", thing.id))
+            self.journal.append(Change("created", thing.id))
         else:
             if thing.app_id.lower() in self._app_ids:
                 raise ValueError(f"application id {thing.app_id} is already in the directory")
@@ -190,27 +200,34 @@ class Directory:
         thing = self.find(oid)
         if thing is None:
             raise KeyError(oid)
-        for parent in list(self._parents.get(oid, ())):
+        member_of = tuple(self._parents.get(oid, ()))
+        owner_of = tuple(group.id for group in self.groups.values() if oid in group.owners)
+        for parent in member_of:
             self.unlink(parent, "members", oid)
-        for group in self.groups.values():
-            if oid in group.owners:
-                self.unlink(group.id, "owners", oid)
+        for owned in owner_of:
+            self.unlink(owned, "owners", oid)
         self._unindex(thing)
         for kind in (self.users, self.groups, self.service_principals):
             kind.pop(oid, None)
-        self.deleted[oid] = (thing, now)
+        self.deleted[oid] = Deleted(thing, now, member_of, owner_of)
         if isinstance(thing, Group):
             self.journal.append(Change("deleted", oid))
 
     def restore(self, oid: str) -> DirectoryObject:
-        """Bring a soft-deleted object back, without the memberships it had; raises KeyError."""
-        thing, _ = self.deleted.pop(oid)
+        """Bring a soft-deleted object back into the groups that it was in; raises KeyError, ValueError."""
+        gone = self.deleted.pop(oid)
         try:
-            self.add(thing)
+            self.add(gone.thing)
         except ValueError:
-            self.deleted[oid] = (thing, _)
+            self.deleted[oid] = gone
             raise
-        return thing
+        for group in gone.member_of:
+            if group in self.groups:
+                self.link(group, "members", oid)
+        for group in gone.owner_of:
+            if group in self.groups:
+                self.link(group, "owners", oid)
+        return gone.thing
 
     def rename(self, thing: DirectoryObject, name: str) -> None:
         """Give an object a new name (for a user: user principal name), keeping the look-ups."""

@@ -1,1 +1,1 @@
-"""Azure Resource Manager, as far as access is concerned: role assignments, role definitions, a few resources."""
+"""Azure Resource Manager, as far as access is concerned: role assignments and what they stand on."""

@@ -72,14 +72,16 @@ BUILT_IN = (
     Definition(
         id="8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
         name="Owner",
-        description="Grants full access to manage all resources, including the ability to assign roles in Azure "
+        description="Grants full access to manage all resources, including the ability to assign "
+        "roles in Azure "
         "RBAC.",
         actions=("*",),
     ),
     Definition(
         id="b24988ac-6180-42a0-ab88-20f7382dd24c",
         name="Contributor",
-        description="Grants full access to manage all resources, but does not allow you to assign roles in Azure "
+        description="Grants full access to manage all resources, but does not allow you to "
+        "assign roles in Azure "
         "RBAC, manage assignments in Azure Blueprints, or share image galleries.",
         actions=("*",),
         not_actions=(
@@ -108,7 +110,8 @@ BUILT_IN = (
     Definition(
         id="f58310d9-a9f6-439a-9e8d-f62e7b41a168",
         name="Role Based Access Control Administrator",
-        description="Manage access to Azure resources by assigning roles using Azure RBAC. This role does not "
+        description="Manage access to Azure resources by assigning roles using Azure RBAC. This "
+        "role does not "
         "allow you to manage access using other ways, such as Azure Policy.",
         actions=(
             "Microsoft.Authorization/roleAssignments/write",
@@ -121,7 +124,8 @@ BUILT_IN = (
     Definition(
         id="b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
         name="Storage Blob Data Owner",
-        description="Allows for full access to Azure Storage blob containers and data, including assigning POSIX "
+        description="Allows for full access to Azure Storage blob containers and data, including "
+        "assigning POSIX "
         "access control.",
         actions=(f"{BLOB}/*", DELEGATION),
         data_actions=(f"{BLOB}/blobs/*",),
@@ -159,7 +163,8 @@ BUILT_IN = (
     Definition(
         id="17d1049b-9a84-46fb-8f53-869881c3d3ab",
         name="Storage Account Contributor",
-        description="Lets you manage storage accounts, including accessing storage account keys which provide "
+        description="Lets you manage storage accounts, including accessing storage account keys "
+        "which provide "
         "full access to storage account data.",
         actions=(
             "Microsoft.Authorization/*/read",
@@ -178,7 +183,8 @@ BUILT_IN = (
         id="c12c1c16-33a1-487b-954d-41c89c60f349",
         name="Reader and Data Access",
         description="Lets you view everything but will not let you delete or create a storage account or "
-        "contained resource. It will also allow read/write access to all data contained in a storage account via "
+        "contained resource. It will also allow read/write access to all data contained in a storage "
+        "account via "
         "access to storage account keys.",
         actions=(
             "Microsoft.Storage/storageAccounts/listKeys/action",

@@ -25,7 +25,8 @@ def no_authorization(client: str, oid: str, action: str, scope: str) -> ArmError
     return ArmError(
         403,
         "AuthorizationFailed",
-        f"The client '{client}' with object id '{oid}' does not have authorization to perform action '{action}' "
+        f"The client '{client}' with object id '{oid}' does not have authorization to perform action "
+        f"'{action}' "
         f"over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your "
         "credentials.",
     )
@@ -55,8 +56,10 @@ def principal_not_found(oid: str, tenant_id: str) -> ArmError:
     return ArmError(
         400,
         "PrincipalNotFound",
-        f"Principal {oid.replace('-', '')} does not exist in the directory {tenant_id}. Check that you have the "
-        "correct principal ID. If you are creating this principal and then immediately assigning a role, this "
+        f"Principal {oid.replace('-', '')} does not exist in the directory {tenant_id}. Check that you "
+        "have the "
+        "correct principal ID. If you are creating this principal and then immediately assigning a role, "
+        "this "
         "error might be related to a replication delay. In this case, set the role assignment principalType "
         "property to a value, such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype",
     )
@@ -130,6 +133,7 @@ def resource_not_found(kind: str, name: str, group: str) -> ArmError:
     return ArmError(
         404,
         "ResourceNotFound",
-        f"The Resource '{kind}/{name}' under resource group '{group}' was not found. For more details please go "
+        f"The Resource '{kind}/{name}' under resource group '{group}' was not found. For more details "
+        "please go "
         "to https://aka.ms/ARMResourceNotFoundFix",
     )

@@ -98,7 +98,7 @@ def subscription_prefix(scope: str) -> str:
 
 
 def rank(scope: str) -> tuple[int, int]:
-    """The order of inherited assignments in listings: tenant root, subscription and below, management groups."""
+    """The order of listings: tenant root first, then the subscription and below, then management groups."""
     if scope == "/":
         return 0, 0
     return (2, 0) if scope.lower().startswith(MANAGEMENT.lower()) else (1, scope.count("/"))

@@ -9,7 +9,6 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from urllib.parse import unquote
@@ -31,8 +30,8 @@ AUDIENCES = (
 PUBLISHED_LIMITS = {"arm/read": (250, 10), "arm/write": (200, 20), "arm/delete": (200, 20)}
 """Bucket: (capacity, seconds in which it refills), per subscription and principal.
 
-Source: Microsoft docs, "Understand how Azure Resource Manager throttles requests" (buckets of 250 reads refilled
-at 25/s, 200 writes and 200 deletes refilled at 10/s)."""
+Source: Microsoft docs, "Understand how Azure Resource Manager throttles requests" (buckets of 250 reads
+refilled at 25/s, 200 writes and 200 deletes refilled at 10/s)."""
 _AUTHORIZATION = re.compile(
     r"(?i)^(?P<scope>.*?)/providers/Microsoft\.Authorization/(?P<type>roleAssignments|roleDefinitions)"
     r"(?:/(?P<name>[^/]+))?$"
@@ -135,7 +134,8 @@ class ArmService:
                 401,
                 "InvalidAuthenticationTokenAudience",
                 "The access token has been obtained for wrong audience or resource "
-                f"'{request.caller.audience}'. It should exactly match with one of the allowed audiences {allowed}.",
+                f"'{request.caller.audience}'. It should exactly match with one of the allowed audiences "
+                f"{allowed}.",
             )
         return request.caller
 
@@ -166,7 +166,8 @@ class ArmService:
                 429,
                 "SubscriptionRequestsThrottled",
                 f"Number of '{verb}' requests for subscription '{self.estate.subscription}' actor "
-                f"'{caller.object_id}' exceeded. Please try again after '{wait}' seconds after additional tokens "
+                f"'{caller.object_id}' exceeded. Please try again after '{wait}' seconds after additional "
+                "tokens "
                 "are available. Refer to https://aka.ms/arm-throttling for additional information.",
                 **{"Retry-After": str(wait)},
             )
@@ -270,6 +271,3 @@ def _budget(method: str) -> dict[str, str]:
         case "DELETE":
             return {f"{prefix}-deletes": "199", f"{prefix}-global-deletes": "2999"}
     return {f"{prefix}-global-reads": "3749"}
-
-
-__all__ = ["UTC", "ArmService", "datetime"]

@@ -8,7 +8,7 @@ CLOUD_HOSTS = ("login.microsoftonline.com", "login.windows.net", "login.microsof
 
 
 def openid_configuration(base: str, tenant: str, tenant_id: str, v2: bool) -> dict[str, Any]:
-    """`/.well-known/openid-configuration` (Microsoft docs: OpenID Connect on the Microsoft identity platform)."""
+    """`/.well-known/openid-configuration` (Microsoft docs: OpenID Connect)."""
     root = f"{base}/{tenant}"
     authorize = f"{root}/oauth2/v2.0" if v2 else f"{root}/oauth2"
     issuer = f"{base}/{tenant_id}/v2.0" if v2 else f"https://sts.windows.net/{tenant_id}/"

@@ -35,8 +35,10 @@ def tenant_not_found(tenant: str) -> EntraError:
         400,
         "invalid_tenant",
         90002,
-        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into "
-        "the correct cloud. Check with your subscription administrator, this may happen if there are no active "
+        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing "
+        "into "
+        "the correct cloud. Check with your subscription administrator, this may happen if there are no "
+        "active "
         "subscriptions for the tenant.",
     )
 
@@ -54,8 +56,10 @@ def application_not_found(app_id: str, tenant: str) -> EntraError:
         400,
         "unauthorized_client",
         700016,
-        f"Application with identifier '{app_id}' was not found in the directory '{tenant}'. This can happen if "
-        "the application has not been installed by the administrator of the tenant or consented to by any user "
+        f"Application with identifier '{app_id}' was not found in the directory '{tenant}'. This can "
+        "happen if "
+        "the application has not been installed by the administrator of the tenant or consented to by any "
+        "user "
         "in the tenant. You may have sent your authentication request to the wrong tenant.",
     )
 
@@ -77,7 +81,8 @@ def no_credential() -> EntraError:
         401,
         "invalid_client",
         7000216,
-        "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.",
+        "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant "
+        "type.",
     )
 
 
@@ -93,7 +98,8 @@ def unknown_issuer(issuer: str) -> EntraError:
         401,
         "invalid_client",
         700211,
-        f"No matching federated identity record found for presented assertion issuer '{issuer}'. {_FEDERATION}",
+        f"No matching federated identity record found for presented assertion issuer '{issuer}'. "
+        f"{_FEDERATION}",
     )
 
 
@@ -103,7 +109,8 @@ def unknown_audience(audience: str) -> EntraError:
         401,
         "invalid_client",
         700212,
-        f"No matching federated identity record found for presented assertion audience '{audience}'. {_FEDERATION}",
+        f"No matching federated identity record found for presented assertion audience '{audience}'. "
+        f"{_FEDERATION}",
     )
 
 
@@ -113,7 +120,8 @@ def unknown_subject(subject: str) -> EntraError:
         401,
         "invalid_client",
         700213,
-        f"No matching federated identity record found for presented assertion subject '{subject}'. {_FEDERATION}",
+        f"No matching federated identity record found for presented assertion subject '{subject}'. "
+        f"{_FEDERATION}",
     )
 
 
@@ -160,7 +168,8 @@ def unknown_resource(resource: str, tenant: str) -> EntraError:
         400,
         "invalid_resource",
         500011,
-        f"The resource principal named {resource} was not found in the tenant named {tenant}. This can happen "
+        f"The resource principal named {resource} was not found in the tenant named {tenant}. This can "
+        "happen "
         "if the application has not been installed by the administrator of the tenant or consented to by any "
         "user in the tenant. You might have sent your authentication request to the wrong tenant.",
     )

@@ -11,7 +11,6 @@ import random
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -36,8 +35,8 @@ RESOURCES = (
 class EntraService:
     """Endpoint `entra`.  It has no seed section: who may sign in is part of the directory.
 
-    Switches: `entra.token-seconds` (3599) is the life of a token; `entra.federated-issuers` lists issuers that
-    are trusted beside GitHub's and this endpoint's own.
+    Switches: `entra.token-seconds` (3599) and `entra.managed-identity-token-seconds` (86399) are the lives of
+    tokens; `entra.federated-issuers` lists issuers of assertions that are trusted beside GitHub's.
     """
 
     def __init__(self, world: World) -> None:
@@ -297,6 +296,3 @@ def _headers(correlation: str) -> list[tuple[str, str]]:
         ("X-Content-Type-Options", "nosniff"),
         ("client-request-id", correlation),
     ]
-
-
-__all__ = ["UTC", "EntraService", "datetime"]

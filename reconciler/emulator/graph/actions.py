@@ -37,7 +37,7 @@ def get_by_ids(state: State, call: Call) -> Reply:
     found = (state.see(oid.lower()) for oid in dict.fromkeys(ids))
     value = [_shown(state, call, thing) for thing in found if thing is not None and type(thing) in kinds]
     payload = {"@odata.context": call.context("directoryObjects"), "value": value}
-    return Reply(200, payload, _located(call), cost=3)
+    return Reply(200, payload, _located(call))
 
 
 def _shown(state: State, call: Call, thing: DirectoryObject) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def member_groups(state: State, call: Call, kind: type[DirectoryObject] | None, 
             "Directory_ResultSizeLimitExceeded",
             "The result set is too large, and is over the limit for this request.",
         )
-    return _ids(call, ids, cost=2)
+    return _ids(call, ids)
 
 
 def _nearest_first(state: State, oid: str, within: frozenset[str]) -> list[str]:
@@ -86,7 +86,7 @@ def check_member_groups(
     thing = _subject(state, call, kind, key)
     wanted = _strings(call.json(), name, CHECK_LIMIT)
     member = state.directory.transitive_groups(thing.id)
-    return _ids(call, [oid for oid in wanted if oid.lower() in member], cost=4)
+    return _ids(call, [oid for oid in wanted if oid.lower() in member])
 
 
 def _subject(state: State, call: Call, kind: type[DirectoryObject] | None, key: str) -> DirectoryObject:
@@ -96,9 +96,9 @@ def _subject(state: State, call: Call, kind: type[DirectoryObject] | None, key: 
     return thing
 
 
-def _ids(call: Call, ids: list[str], cost: int) -> Reply:
+def _ids(call: Call, ids: list[str]) -> Reply:
     payload = {"@odata.context": call.context("Collection(Edm.String)"), "value": ids}
-    return Reply(200, payload, _located(call), cost=cost)
+    return Reply(200, payload, _located(call))
 
 
 def _strings(body: dict[str, Any], name: str, limit: int) -> list[str]:

@@ -6,15 +6,15 @@ import copy
 import json
 import random
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from reconciler.emulator.directory import Directory, DirectoryObject, Group, ServicePrincipal, User
-from reconciler.emulator.graph.errors import GraphError, bad_request
-from reconciler.emulator.graph.query import Query
+from reconciler.emulator.directory import Directory, DirectoryObject, Group, User
+from reconciler.emulator.graph.errors import GraphError
 from reconciler.emulator.graph.history import History
+from reconciler.emulator.graph.query import Query
 from reconciler.emulator.wire import Caller
 from reconciler.emulator.world import World
 
@@ -63,11 +63,7 @@ class Call:
                     "Content-Type header is set and payload is of valid JSON format.",
                 ) from None
         if found is None:
-            raise (
-                bad_request("A non-empty request body is expected.")
-                if False
-                else GraphError(400, "BadRequest", "Empty Payload. JSON content expected.")
-            )
+            raise GraphError(400, "BadRequest", "Empty Payload. JSON content expected.")
         if not isinstance(found, dict):
             raise GraphError(400, "BadRequest", "Invalid JSON payload.")
         return found
@@ -80,11 +76,44 @@ class Reply:
     status: int
     payload: Any = None
     headers: tuple[tuple[str, str], ...] = ()
-    cost: int = 1
-    """Resource units (Microsoft docs: Graph throttling limits, identity and access)."""
 
 
-Handler = Callable[["State", Call], Reply]
+@dataclass(slots=True, kw_only=True)
+class Schedule:
+    """A principal's membership or ownership for a time, or its eligibility for one."""
+
+    id: str
+    kind: Literal["assignment", "eligibility"]
+    group: str
+    principal: str
+    access: str
+    """`member` or `owner`."""
+    start: float
+    end: float | None = None
+    """Emulated seconds; None does not end."""
+    activated: bool = False
+    """Whether an eligible principal activated it, rather than an administrator assigned it."""
+    linked: bool = False
+    """Whether it shows in the group's members or owners at present."""
+
+    def same(self, other: Schedule) -> bool:
+        """Whether both are about the same access of the same principal."""
+        mine = (self.kind, self.group, self.principal, self.access)
+        return mine == (other.kind, other.group, other.principal, other.access)
+
+
+@dataclass(slots=True, kw_only=True)
+class Application:
+    """An application object: what a service principal is an instance of."""
+
+    id: str
+    app_id: str
+    display_name: str
+    created: str = "2024-01-01T00:00:00Z"
+    owners: dict[str, None] = field(default_factory=dict)
+    secrets: list[dict[str, Any]] = field(default_factory=list)
+    """Password credentials as Graph shows them, without the secret."""
+    properties: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -95,9 +124,9 @@ class State:
     history: History[DirectoryObject] = field(init=False)
     denied: dict[str, set[str]] = field(default_factory=dict)
     """Per caller the ids of objects that it may not read, whatever its permissions."""
-    schedules: list[dict[str, Any]] = field(default_factory=list)
-    """Privileged access: one entry per active or eligible assignment of a principal to a group."""
-    applications: dict[str, dict[str, Any]] = field(default_factory=dict)
+    schedules: list[Schedule] = field(default_factory=list)
+    """Privileged access: active and eligible assignments of principals to groups."""
+    applications: dict[str, Application] = field(default_factory=dict)
     """Application objects by object id."""
     ids: random.Random = field(default_factory=lambda: random.Random(1))
 
@@ -148,6 +177,3 @@ class State:
 def timestamp(seconds: float) -> str:
     """Seconds since the epoch as `2024-01-31T08:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-__all__ = ["Call", "Handler", "Reply", "ServicePrincipal", "State", "timestamp"]

@@ -58,3 +58,16 @@ def already_linked(relation: str) -> GraphError:
         "One or more added object references already exist for the following modified properties: "
         f"'{relation}'."
     )
+
+
+def invalid_identifier(key: str) -> GraphError:
+    """400 for a key that is no GUID where only a GUID can be meant."""
+    return bad_request(f"Invalid object identifier '{key}'.")
+
+
+def not_linked(relation: str) -> GraphError:
+    """400 for a removal of what is not there, in the rarer of the service's two ways to say so."""
+    return bad_request(
+        "One or more removed object references do not exist for the following modified properties: "
+        f"'{relation}'."
+    )

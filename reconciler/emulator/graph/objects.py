@@ -17,7 +17,7 @@ def create(state: State, call: Call, kind: type[DirectoryObject]) -> Reply:
     """`POST /groups`, `/users`, `/servicePrincipals`."""
     rights.need_write(state, call, kind)
     body = call.json()
-    thing = {Group: new_group, User: new_user, ServicePrincipal: new_service_principal}[kind](state, body)
+    thing = _new(state, kind, body)
     state.note(thing.id)
     state.directory.add(thing)
     if isinstance(thing, Group):
@@ -36,6 +36,12 @@ def create(state: State, call: Call, kind: type[DirectoryObject]) -> Reply:
         f"/Microsoft.DirectoryServices.{shapes.SERVICE_NAMES[kind]}"
     )
     return Reply(201, payload, (("location", where),))
+
+
+def _new(state: State, kind: type[DirectoryObject], body: dict[str, Any]) -> DirectoryObject:
+    if kind is Group:
+        return new_group(state, body)
+    return new_user(state, body) if kind is User else new_service_principal(state, body)
 
 
 def _required(body: dict[str, Any], kind: str, *names: str) -> None:
@@ -98,14 +104,21 @@ def new_service_principal(state: State, body: dict[str, Any]) -> ServicePrincipa
         raise GraphError(
             409,
             "Request_MultipleObjectsWithSameKeyValue",
-            f"The service principal cannot be created, updated, or restored because the service principal name {app_id} is already in use.",
+            "The service principal cannot be created, updated, or restored because the service principal "
+            f"name {app_id} is already in use.",
         )
-    application = next((app for app in state.applications.values() if app["appId"] == app_id), {})
+    application = next((one for one in state.applications.values() if one.app_id == app_id), None)
     return ServicePrincipal(
         id=state.new_id(),
         app_id=app_id,
-        display_name=str(body.get("displayName") or application.get("displayName") or app_id),
-        properties={"createdDateTime": state.now()},
+        display_name=application.display_name if application else str(body.get("displayName") or app_id),
+        secret=str(application.properties.get("secret", "")) if application else "",
+        properties={
+            "createdDateTime": state.now(),
+            "appOwnerOrganizationId": state.directory.tenant_id if application else None,
+            "accountEnabled": body.get("accountEnabled", True),
+            "tags": body.get("tags", []),
+        },
     )
 
 

@@ -1,7 +1,7 @@
 """Pages: a slice of a listing and a link to the next one that repeats every query option.
 
-`graph.page-limit` caps the objects per page and `graph.empty-pages` puts an empty page with a link before each
-further one, both of which the service is free to do (Microsoft docs: Paging Microsoft Graph data).
+Switches: `graph.page-limit` caps the objects per page and `graph.empty-pages` puts an empty page with a link
+before each further one; both the service is free to do (Microsoft docs: Paging Microsoft Graph data).
 """
 
 from __future__ import annotations

@@ -140,28 +140,57 @@ def _expand(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(found)
 
 
-ADVANCED = re.compile(r"(?i)\bnot\b|\bne\b|endswith\s*\(|/\$count|\bcontains\s*\(")
+_REFUSALS = (
+    # In the order in which the service notices them; the wording is the service's own, from public threads.
+    (
+        re.compile(r"(?i)\bendswith\s*\("),
+        "Operator 'endsWith' is not supported because the 'ConsistencyLevel:eventual' header is missing. "
+        "Refer to https://aka.ms/graph-docs/advanced-queries for more information",
+    ),
+    (
+        re.compile(r"(?i)\bnot\b"),
+        "Operator 'not' is not supported because the 'ConsistencyLevel:eventual' header is missing. "
+        "Refer to https://aka.ms/graph-docs/advanced-queries for more information",
+    ),
+    (re.compile(r"(?i)\bne\b"), "Filter operator 'NotEqualsMatch' is not supported."),
+    (re.compile(r"(?i)/\$count"), "Unsupported Query."),
+)
+ORDERED_BY_DEFAULT = frozenset({"displayname", "userprincipalname"})
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
 
 
-def check_advanced(query: Query, headers: Mapping[str, str], cast: bool = False) -> None:
-    """Refuse what only advanced queries may ask when the request does not declare itself one.
+def is_advanced(query: Query, headers: Mapping[str, str]) -> bool:
+    """Whether the request declares itself an advanced query."""
+    return query.count and is_eventual(headers)
 
-    An advanced query says `ConsistencyLevel: eventual` and, except for `$search`, `$count=true`.
+
+def is_eventual(headers: Mapping[str, str]) -> bool:
+    """Whether the request accepts eventual consistency."""
+    return headers.get("consistencylevel", "").lower() == "eventual"
+
+
+def check_advanced(query: Query, headers: Mapping[str, str], relation: bool = False) -> None:
+    """Refuse (400) what only advanced queries may ask when the request does not declare itself one.
+
+    An advanced query says `ConsistencyLevel: eventual` and, except for `$search`, `$count=true`.  On
+    relations every `$filter` and `$orderby` is advanced.
     """
-    eventual = headers.get("consistencylevel", "").lower() == "eventual"
-    if query.search and not eventual:
+    if query.search and not is_eventual(headers):
         raise unsupported(
-            "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'"
+            "Request with $search query parameter only works through MSGraph with a special request header: "
+            "'ConsistencyLevel: eventual'"
         )
-    advanced = bool(query.filter and ADVANCED.search(_without_literals(query.filter)))
-    ordered = bool(query.orderby and query.filter)
-    if (advanced or ordered or cast) and not (eventual and query.count):
-        if ordered and not advanced:
-            raise unsupported("Sorting not supported for current query.")
+    if is_advanced(query, headers):
+        if query.expand:
+            raise unsupported("Unsupported Query.")
+        return
+    plain = _LITERAL.sub("''", query.filter)
+    for pattern, message in _REFUSALS:
+        if pattern.search(plain):
+            raise unsupported(message)
+    if query.orderby and (query.filter or query.search):
+        raise unsupported("Sorting not supported for current query.")
+    if any(name.lower() not in ORDERED_BY_DEFAULT for name, _ in query.orderby):
+        raise unsupported("Sorting not supported for current query.")
+    if relation and (query.filter or query.orderby):
         raise unsupported("Unsupported Query.")
-    if query.expand and eventual and query.count:
-        raise unsupported("Unsupported Query.")
-
-
-def _without_literals(text: str) -> str:
-    return re.sub(r"'(?:[^']|'')*'", "''", text)

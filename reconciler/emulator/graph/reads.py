@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from reconciler.emulator.directory import DirectoryObject, Group, ServicePrincipal, User
 from reconciler.emulator.graph import rights, selection, shapes
 from reconciler.emulator.graph.call import Call, Reply, State
-from reconciler.emulator.graph.errors import GraphError, denied, not_found, unsupported
-from reconciler.emulator.graph.filters import compile_filter
+from reconciler.emulator.graph.errors import (
+    GraphError,
+    denied,
+    invalid_identifier,
+    not_found,
+    unsupported,
+)
 from reconciler.emulator.graph.paging import page
-from reconciler.emulator.graph.query import EXPAND_LIMIT, PAGE_DEFAULT, check_advanced
+from reconciler.emulator.graph.query import (
+    EXPAND_LIMIT,
+    PAGE_DEFAULT,
+    check_advanced,
+    is_advanced,
+    is_eventual,
+)
 
+GUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 KINDS: dict[str, type[DirectoryObject]] = {
     "groups": Group,
     "users": User,
@@ -31,6 +44,8 @@ def find(state: State, kind: type[DirectoryObject] | None, key: str) -> Director
     if found is None and kind is User:
         user = state.directory.by_upn(key)
         found = state.see(user.id) if user else None
+    elif found is None and not GUID.fullmatch(key):
+        raise invalid_identifier(key)
     if found is None or (kind is not None and not isinstance(found, kind)):
         raise not_found(key)
     return found
@@ -40,13 +55,14 @@ def collection(state: State, call: Call, kind: type[DirectoryObject]) -> Reply:
     """`GET /groups`, `/users`, `/servicePrincipals`."""
     rights.need_read(state, call, kind)
     check_advanced(call.query, call.headers)
+    selection.check_select(call.query, kind, call.beta)
     found = selection.listing(state, kind, call.query, call.beta)
     name = shapes.COLLECTIONS[kind]
     limit = min(call.query.limit, PAGE_DEFAULT) if call.query.expand else None
     payload = page(
         state, call, found, lambda thing: _expanded(state, call, thing), _context(call, name), limit
     )
-    return Reply(200, payload, cost=2 if kind is User else 1)
+    return Reply(200, payload)
 
 
 def count(state: State, call: Call, kind: type[DirectoryObject]) -> Reply:
@@ -58,7 +74,7 @@ def count(state: State, call: Call, kind: type[DirectoryObject]) -> Reply:
 
 def need_eventual(call: Call) -> None:
     """Raise 400 unless the request declares eventual consistency."""
-    if call.headers.get("consistencylevel", "").lower() != "eventual":
+    if not is_eventual(call.headers):
         raise GraphError(400, "Request_BadRequest", "$count is not currently supported.")
 
 
@@ -66,6 +82,7 @@ def single(state: State, call: Call, kind: type[DirectoryObject] | None, key: st
     """`GET /groups/{id}` and the like; `kind` None is `/directoryObjects/{id}`."""
     if kind is not None:
         rights.need_read(state, call, kind)
+        selection.check_select(call.query, kind, call.beta)
     thing = find(state, kind, key)
     rights.need_read(state, call, type(thing), thing.id)
     payload = _expanded(state, call, thing, typed=kind is None)
@@ -84,7 +101,9 @@ def _expanded(state: State, call: Call, thing: DirectoryObject, typed: bool = Fa
     payload = shapes.chosen(thing, call.query.select, call.beta, typed)
     for relation, names in call.query.expand:
         # Service principals are here in v1.0 too: `$expand` is the documented way round their absence.
-        linked = [one for one in related(state, thing, relation) if one is not None][:EXPAND_LIMIT]
+        linked = related(state, thing, relation)[:EXPAND_LIMIT]
+        if relation.lower() == "members" and _is_hidden(state, call, thing):
+            linked = []
         payload[relation] = [visible(state, call, one, names) for one in linked]
     return payload
 
@@ -133,44 +152,69 @@ def transitive_members(state: State, group: Group) -> dict[str, None]:
     return seen
 
 
-COSTS = {"members": 3, "transitivemembers": 5, "memberof": 2, "transitivememberof": 2}
-
-
 def relation(
     state: State, call: Call, thing: DirectoryObject, name: str, cast: str = "", counted: bool = False
 ) -> Reply:
     """`GET /{objects}/{id}/{relation}`, with a type cast and as `/$count`."""
     rights.need_read(state, call, type(thing), thing.id)
     lowered = name.lower()
-    if lowered in ("members", "transitivemembers") and isinstance(thing, Group):
-        rights.need_hidden(state, call, thing)
-    kind = CASTS.get(cast.lower()) if cast else None
-    if cast and kind is None:
-        raise unsupported(f"The type cast '{cast}' is not supported on '{name}'.")
-    if kind is not None and not rights.may_read(state, call, kind):
-        raise denied()
+    kind = _cast(state, call, name, cast) if cast else None
     if counted:
         need_eventual(call)
-    check_advanced(call.query, call.headers, cast=False)
-    if call.query.filter:
-        compile_filter(call.query.filter)
+    check_advanced(call.query, call.headers, relation=True)
     found = related(state, thing, name)
+    if lowered in ("members", "transitivemembers") and _is_hidden(state, call, thing):
+        found = []
     if kind is not None:
         found = [one for one in found if isinstance(one, kind)]
     elif _hides_service_principals(state, call, lowered):
         found = [one for one in found if not isinstance(one, ServicePrincipal)]
-    found = selection.narrow(found, call.query, call.beta)
-    cost = COSTS.get(lowered, 1)
+    if call.query.filter or call.query.search or call.query.orderby:
+        found = selection.narrow(found, call.query, call.beta)
     if counted:
-        return Reply(200, str(len(found)), cost=cost)
+        return Reply(200, str(len(found)))
     what = shapes.COLLECTIONS[kind] if kind else "directoryObjects"
-    typed = kind is None
     select = call.query.select
 
     def render(one: DirectoryObject) -> dict[str, Any]:
-        return visible(state, call, one, select) if typed else shapes.chosen(one, select, call.beta, False)
+        if kind is not None:
+            return shapes.chosen(one, select, call.beta, typed=False)
+        return visible(state, call, one, select)
 
-    return Reply(200, page(state, call, found, render, _context(call, what)), cost=cost)
+    return Reply(200, page(state, call, found, render, _context(call, what)))
+
+
+def links(state: State, call: Call, thing: DirectoryObject, name: str) -> Reply:
+    """`GET /groups/{id}/members/$ref`: references only."""
+    page = relation(state, call, thing, name)
+    payload = page.payload
+    refs = [{"@odata.id": f"{call.root}/directoryObjects/{one['id']}"} for one in payload["value"]]
+    context = call.context("Collection($ref)")
+    return Reply(200, payload | {"@odata.context": context, "value": refs})
+
+
+def _cast(state: State, call: Call, relation: str, cast: str) -> type[DirectoryObject]:
+    kind = CASTS.get(cast.lower())
+    if kind is None:
+        raise unsupported(f"The type cast '{cast}' is not supported on '{relation}'.")
+    # Casts of transitive relations are advanced queries, casts of direct ones are not.
+    if relation.lower().startswith("transitive") and not is_advanced(call.query, call.headers):
+        raise unsupported("Unsupported Query.")
+    if not rights.may_read(state, call, kind):
+        raise denied()
+    return kind
+
+
+def _is_hidden(state: State, call: Call, thing: DirectoryObject) -> bool:
+    """Whether a hidden membership is to be shown empty; raises 403 where it is refused, the default.
+
+    Switch `graph.hidden-membership`: `deny`, or `empty`.
+    """
+    if not isinstance(thing, Group) or rights.may_see_members(state, call, thing):
+        return False
+    if state.world.switches.get("graph.hidden-membership", "deny") == "empty":
+        return True
+    raise denied()
 
 
 def _hides_service_principals(state: State, call: Call, name: str) -> bool:

@@ -9,14 +9,15 @@ from reconciler.emulator.directory import DirectoryObject, Group, Relation, Serv
 from reconciler.emulator.graph import rights
 from reconciler.emulator.graph.call import Call, Reply, State
 from reconciler.emulator.graph.errors import (
-    GraphError,
     already_linked,
     bad_request,
     denied,
+    invalid_identifier,
     no_segment,
     not_found,
+    not_linked,
 )
-from reconciler.emulator.graph.reads import find
+from reconciler.emulator.graph.reads import GUID
 
 BIND_LIMIT = 20
 _REFERENCE = re.compile(
@@ -44,13 +45,22 @@ def remove(state: State, call: Call, key: str, relation: str, oid: str) -> Reply
     group = _group(state, key)
     holders = group.members if name == "members" else group.owners
     if oid.lower() not in holders:
+        known = state.directory.find(oid.lower()) is not None
+        if known and state.world.switches.get("graph.remove-absent", 404) == 400:
+            raise not_linked(name)
         raise not_found(oid)
     need_writable(state, call, group, name)
-    if name == "owners" and len(group.owners) == 1:
+    if name == "owners" and _is_last_user(state, group, oid.lower()):
         raise bad_request("The group must have at least one owner, hence this owner cannot be removed.")
     state.note(group.id)
     state.directory.unlink(group.id, name, oid.lower())
     return Reply(204)
+
+
+def _is_last_user(state: State, group: Group, oid: str) -> bool:
+    # The rule counts users only: a service principal beside the last user does not help.
+    users = [owner for owner in group.owners if owner in state.directory.users]
+    return users == [oid]
 
 
 def need_relation(state: State, call: Call, relation: Relation) -> None:
@@ -83,11 +93,12 @@ def link_all(state: State, call: Call, group: Group, relation: Relation, referen
     """Link every reference or none; raises GraphError at the first that cannot be linked."""
     if len(references) > BIND_LIMIT:
         raise bad_request(
-            f"The number of references in the '{relation}@odata.bind' is {len(references)}, which exceeds the "
+            f"The number of references in the '{relation}@odata.bind' is {len(references)}, which exceeds "
+            "the "
             f"limit of {BIND_LIMIT}."
         )
     holders = group.members if relation == "members" else group.owners
-    found = [_referenced(state, reference) for reference in references]
+    found = [referenced(state, reference) for reference in references]
     need_writable(state, call, group, relation)
     for thing in found:
         _need_linkable(state, call, group, relation, thing)
@@ -117,7 +128,8 @@ def _need_linkable(
         rights.need_permission(state, call, extra[type(thing)])
 
 
-def _referenced(state: State, reference: Any) -> DirectoryObject:
+def referenced(state: State, reference: Any) -> DirectoryObject:
+    """The object that an `@odata.id` names; raises GraphError (400, 404)."""
     match = _REFERENCE.match(reference) if isinstance(reference, str) else None
     if match is None:
         raise bad_request("The URI '" + str(reference) + "' is not a valid reference to a directory object.")
@@ -130,9 +142,9 @@ def _referenced(state: State, reference: Any) -> DirectoryObject:
 def _group(state: State, key: str) -> Group:
     # Writes are decided on the present state: what lags is only what reads show.
     present = state.directory.groups.get(key.lower())
-    if present is None:
-        raise not_found(key)
-    return present
+    if present is not None:
+        return present
+    raise not_found(key) if GUID.fullmatch(key) else invalid_identifier(key)
 
 
 def _relation(name: str) -> Relation:
@@ -142,6 +154,3 @@ def _relation(name: str) -> Relation:
         case "owners":
             return "owners"
     raise no_segment(name)
-
-
-__all__ = ["GraphError", "add", "find", "link_all", "need_relation", "need_writable", "remove"]

@@ -81,10 +81,9 @@ def need_read(state: State, call: Call, kind: type[DirectoryObject], oid: str = 
         raise denied()
 
 
-def need_hidden(state: State, call: Call, group: Group) -> None:
-    """Raise 403 when the membership is hidden and the caller lacks `Member.Read.Hidden`."""
-    if group.hidden and not holds(state, call, frozenset({HIDDEN})) and not is_administrator(state, call):
-        raise denied()
+def may_see_members(state: State, call: Call, group: Group) -> bool:
+    """Whether the membership is open, or the caller holds `Member.Read.Hidden`."""
+    return not group.hidden or holds(state, call, frozenset({HIDDEN})) or is_administrator(state, call)
 
 
 def need_write(state: State, call: Call, kind: type[DirectoryObject]) -> None:

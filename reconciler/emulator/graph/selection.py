@@ -31,7 +31,21 @@ def check(query: Query, kind: type[DirectoryObject], beta: bool) -> None:
             raise GraphError(
                 400,
                 "BadRequest",
-                f"Could not find a property named '{name}' on type 'microsoft.graph.{shapes.TYPES[kind][17:]}'.",
+                f"Could not find a property named '{name}' on type "
+                f"'microsoft.graph.{shapes.TYPES[kind][17:]}'.",
+            )
+
+
+def check_select(query: Query, kind: type[DirectoryObject], beta: bool) -> None:
+    """Refuse (400) a selection of properties that the type does not have."""
+    known = shapes.known_properties(kind, beta)
+    for name in query.select:
+        if name.lower() not in known and "/" not in name:
+            raise GraphError(
+                400,
+                "BadRequest",
+                f"Parsing OData Select and Expand failed: Could not find a property named '{name}' on type "
+                f"'microsoft.graph.{shapes.TYPES[kind][17:]}'.",
             )
 
 

@@ -1,4 +1,4 @@
-"""The Graph endpoint: versions, authentication, throttling, batches and the headers that all answers carry."""
+"""The Graph endpoint: versions, authentication, throttling, batches and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from reconciler.emulator.graph import batch, costs, seeding
-from reconciler.emulator.graph.call import Call, Reply, State
+from reconciler.emulator.graph import batch, costs, privileged, seeding
+from reconciler.emulator.graph.call import Call, State
 from reconciler.emulator.graph.errors import GraphError
 from reconciler.emulator.graph.query import Query, parse
 from reconciler.emulator.graph.routes import dispatch
-from reconciler.emulator.wire import Request, Response, json_response
+from reconciler.emulator.wire import Caller, Request, Response, json_response
 from reconciler.emulator.world import World
 
 JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 AUDIENCES = frozenset(
     {"https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000"}
 )
-DIAGNOSTIC = '{"ServerInfo":{"DataCenter":"Emulated","Slice":"E","Ring":"1","ScaleUnit":"001","RoleInstance":"EM000001"}}'
+DIAGNOSTIC = (
+    '{"ServerInfo":{"DataCenter":"Emulated","Slice":"E","Ring":"5","ScaleUnit":"001",'
+    '"RoleInstance":"EM000001"}}'
+)
 VERSIONS = ("v1.0", "beta")
 
 
@@ -45,30 +48,30 @@ class GraphService:
     def handle(self, request: Request) -> Response:
         """Answer one HTTP request."""
         identifier = self.state.new_id()
-        client_id = request.headers.get("client-request-id", identifier)
-        status, headers, payload = self._answer(request, identifier, client_id)
+        status, headers, payload = self._answer(request, identifier)
         common = [
             ("cache-control", "no-cache"),
             ("strict-transport-security", "max-age=31536000"),
             ("request-id", identifier),
-            ("client-request-id", client_id),
             ("x-ms-ags-diagnostic", DIAGNOSTIC),
             *headers.items(),
         ]
+        if "client-request-id" in request.headers:
+            common.append(("client-request-id", request.headers["client-request-id"]))
         if payload is None:
             return Response(status, common)
         common += [("transfer-encoding", "chunked"), ("vary", "Accept-Encoding")]
         if isinstance(payload, str):
-            return Response(
-                status,
-                [*common, ("content-type", "text/plain"), ("odata-version", "4.0")],
-                ("\ufeff" + payload).encode(),
-            )
-        content = JSON if status < 400 else "application/json"
-        extra = [("content-type", content)] + ([("odata-version", "4.0")] if status < 400 else [])
-        return json_response(status, payload, common + extra)
+            plain = [("content-type", "text/plain"), ("odata-version", "4.0")]
+            return Response(status, [*common, *plain], ("\ufeff" + payload).encode())
+        if status < 400:
+            return json_response(status, payload, [*common, ("content-type", JSON), ("odata-version", "4.0")])
+        return json_response(status, payload, [*common, ("content-type", "application/json")])
 
-    def _answer(self, request: Request, identifier: str, client_id: str) -> batch.Answer:
+    def _answer(self, request: Request, identifier: str) -> batch.Answer:
+        if self.state.schedules:
+            privileged.settle(self.state)
+        client_id = request.headers.get("client-request-id", identifier)
         try:
             call = self._call(request)
             if call.segments == ("$batch",) and call.method == "POST":
@@ -78,28 +81,20 @@ class GraphService:
             return self._refused(error, identifier, client_id)
 
     def _call(self, request: Request) -> Call:
+        # Clients that join URLs carelessly send `/v1.0//groups`; the service does not mind.
         parts = [unquote(part) for part in request.path.split("/") if part]
         version = parts[0].lower() if parts else ""
         if version not in VERSIONS:
             raise GraphError(400, "BadRequest", f"Invalid version: {parts[0] if parts else ''}")
-        if request.caller is None:
-            code = "InvalidAuthenticationToken"
-            if "authorization" not in request.headers:
-                raise GraphError(401, code, "Access token is empty.")
-            raise GraphError(401, code, "Lifetime validation failed, the token is expired.")
-        if request.caller.audience.removesuffix("/.default") not in AUDIENCES:
-            raise GraphError(
-                401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience."
-            )
         return Call(
             method=request.method.upper(),
             version=version,
             segments=tuple(parts[1:]),
-            query=parse(request.raw_query),
+            query=parse(request.raw_query) if request.raw_query else NO_OPTIONS,
             headers=request.headers,
             body=request.body,
             base=request.base,
-            caller=request.caller,
+            caller=_caller(request),
         )
 
     def _item(self, outer: Call, method: str, url: str, headers: dict[str, str], body: Any) -> batch.Answer:
@@ -137,19 +132,20 @@ class GraphService:
         )
 
     def _run(self, call: Call, identifier: str, client_id: str) -> batch.Answer:
-        write = 0 if call.method == "GET" else 1
+        units = costs.units(call.method, call.segments, call.query)
+        writes = costs.writes(call.method, call.segments)
         # The bill is presented before the service works: what is refused for its cost is not carried out.
-        wait = costs.throttled(
-            self.world, costs.units(costs.estimate(call.segments), call.query, call.method), write
-        )
+        wait = costs.throttled(self.world, units, writes)
         if wait is not None:
             return self._throttled(call, *wait, identifier, client_id)
         try:
             reply = dispatch(self.state, call)
         except GraphError as error:
             return self._refused(error, identifier, client_id)
-        units = costs.units(reply.cost, call.query, call.method)
-        return reply.status, dict(reply.headers) | {"x-ms-resource-unit": str(units)}, reply.payload
+        headers = dict(reply.headers) | {"x-ms-resource-unit": str(units)}
+        if self.world.throttle.buckets and (used := costs.used(self.world)) > 0.8:
+            headers["x-ms-throttle-limit-percentage"] = f"{used:.1f}"
+        return reply.status, headers, reply.payload
 
     def _refused(self, error: GraphError, identifier: str, client_id: str) -> batch.Answer:
         date = self.state.now().removesuffix("Z")
@@ -161,8 +157,9 @@ class GraphService:
     ) -> batch.Answer:
         kind = "Write" if reason == "WriteLimitExceeded" else "ReadWrite"
         scope = f"Tenant_Application/{kind}/{call.caller.app_id}/{self.world.directory.tenant_id}"
-        error = GraphError(429, "TooManyRequests", "Too many requests.")
+        error = GraphError(429, "TooManyRequests", "Please retry again later.")
         status, headers, payload = self._refused(error, identifier, client_id)
+        payload["error"]["innerError"] |= {"code": "429", "message": "Please retry after", "status": "429"}
         headers |= {
             "Retry-After": str(seconds),
             "x-ms-throttle-scope": scope,
@@ -174,4 +171,19 @@ class GraphService:
 NO_OPTIONS = Query()
 
 
-__all__ = ["GraphService", "Reply"]
+def _caller(request: Request) -> Caller:
+    """Who is calling; raises GraphError (401)."""
+    code = "InvalidAuthenticationToken"
+    if request.caller is None:
+        if "authorization" not in request.headers:
+            raise GraphError(401, code, "Access token is empty.", **CHALLENGE)
+        raise GraphError(401, code, "Lifetime validation failed, the token is expired.", **CHALLENGE)
+    if request.caller.audience not in AUDIENCES and request.caller.kind != "superuser":
+        raise GraphError(401, code, "Access token validation failure. Invalid audience.", **CHALLENGE)
+    return request.caller
+
+
+CHALLENGE = {
+    "www-authenticate": 'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/'
+    'authorize", client_id="00000003-0000-0000-c000-000000000000"'
+}

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.emulator.directory import DirectoryObject, Group, ServicePrincipal, User
+from reconciler.emulator.graph.call import Application
 
 Payload = dict[str, Any]
 
@@ -21,6 +22,11 @@ TYPES = {
     ServicePrincipal: "#microsoft.graph.servicePrincipal",
 }
 COLLECTIONS = {User: "users", Group: "groups", ServicePrincipal: "servicePrincipals"}
+RELATIONS: dict[type, tuple[str, ...]] = {
+    User: ("memberOf", "transitiveMemberOf", "ownedObjects", "manager"),
+    Group: ("members", "owners", "memberOf", "transitiveMembers", "transitiveMemberOf"),
+    ServicePrincipal: ("owners", "memberOf", "transitiveMemberOf", "ownedObjects"),
+}
 SERVICE_NAMES = {User: "User", Group: "Group", ServicePrincipal: "ServicePrincipal"}
 
 
@@ -82,7 +88,7 @@ def group_types(thing: Group) -> list[str]:
     return found
 
 
-USER_DEFAULT = [
+USER_DEFAULT = (
     "businessPhones",
     "displayName",
     "givenName",
@@ -94,8 +100,8 @@ USER_DEFAULT = [
     "surname",
     "userPrincipalName",
     "id",
-]
-USER_NULLS = [
+)
+USER_UNSET = (
     "ageGroup",
     "city",
     "companyName",
@@ -103,23 +109,106 @@ USER_NULLS = [
     "country",
     "creationType",
     "department",
+    "employeeHireDate",
     "employeeId",
+    "employeeType",
     "externalUserState",
+    "externalUserStateChangeDateTime",
     "faxNumber",
     "lastPasswordChangeDateTime",
     "legalAgeGroupClassification",
     "onPremisesDistinguishedName",
+    "onPremisesDomainName",
     "onPremisesImmutableId",
     "onPremisesLastSyncDateTime",
     "onPremisesSamAccountName",
     "onPremisesSecurityIdentifier",
     "onPremisesSyncEnabled",
+    "onPremisesUserPrincipalName",
     "passwordPolicies",
     "postalCode",
+    "signInSessionsValidFromDateTime",
     "state",
     "streetAddress",
     "usageLocation",
-]
+)
+"""Properties of a user that are null unless a seed sets them."""
+GROUP_UNSET = (
+    "allowExternalSenders",
+    "autoSubscribeNewMembers",
+    "hasMembersWithLicenseErrors",
+    "hideFromAddressLists",
+    "hideFromOutlookClients",
+    "isArchived",
+    "isSubscribedByMail",
+    "licenseProcessingState",
+    "unseenCount",
+)
+"""Properties of a group that come when selected only."""
+
+
+def application(thing: Application) -> Payload:
+    """An application with all properties that are returned when none is selected."""
+    extra = thing.properties
+    return {
+        "id": thing.id,
+        "deletedDateTime": None,
+        "appId": thing.app_id,
+        "applicationTemplateId": None,
+        "disabledByMicrosoftStatus": None,
+        "createdDateTime": thing.created,
+        "displayName": thing.display_name,
+        "description": extra.get("description"),
+        "groupMembershipClaims": extra.get("groupMembershipClaims"),
+        "identifierUris": extra.get("identifierUris", []),
+        "isDeviceOnlyAuthSupported": extra.get("isDeviceOnlyAuthSupported"),
+        "isFallbackPublicClient": extra.get("isFallbackPublicClient"),
+        "nativeAuthenticationApisEnabled": None,
+        "notes": extra.get("notes"),
+        "publisherDomain": extra.get("publisherDomain", "corp.example"),
+        "serviceManagementReference": extra.get("serviceManagementReference"),
+        "signInAudience": extra.get("signInAudience", "AzureADMyOrg"),
+        "tags": extra.get("tags", []),
+        "tokenEncryptionKeyId": None,
+        "uniqueName": None,
+        "samlMetadataUrl": None,
+        "defaultRedirectUri": None,
+        "certification": None,
+        "optionalClaims": extra.get("optionalClaims"),
+        "servicePrincipalLockConfiguration": None,
+        "requestSignatureVerification": None,
+        "addIns": [],
+        "api": {
+            "acceptMappedClaims": None,
+            "knownClientApplications": [],
+            "requestedAccessTokenVersion": None,
+            "oauth2PermissionScopes": [],
+            "preAuthorizedApplications": [],
+        },
+        "appRoles": extra.get("appRoles", []),
+        "info": dict.fromkeys(LINKS),
+        "keyCredentials": extra.get("keyCredentials", []),
+        "parentalControlSettings": {"countriesBlockedForMinors": [], "legalAgeGroupRule": "Allow"},
+        "passwordCredentials": list(thing.secrets),
+        "publicClient": extra.get("publicClient", {"redirectUris": []}),
+        "requiredResourceAccess": extra.get("requiredResourceAccess", []),
+        "verifiedPublisher": dict.fromkeys(PUBLISHER),
+        "web": extra.get(
+            "web",
+            {
+                "homePageUrl": None,
+                "logoutUrl": None,
+                "redirectUris": [],
+                "implicitGrantSettings": {"enableAccessTokenIssuance": False, "enableIdTokenIssuance": False},
+                "redirectUriSettings": [],
+            },
+        ),
+        "spa": extra.get("spa", {"redirectUris": []}),
+    }
+
+
+LINKS = ("logoUrl", "marketingUrl", "privacyStatementUrl", "supportUrl", "termsOfServiceUrl")
+PUBLISHER = ("displayName", "verifiedPublisherId", "addedDateTime")
 
 
 def user(thing: User, beta: bool = False) -> Payload:
@@ -146,7 +235,7 @@ def user(thing: User, beta: bool = False) -> Payload:
         "securityIdentifier": security_identifier(thing.id),
         "userType": extra.get("userType", "Member"),
     }
-    payload.update((name, extra.get(name)) for name in USER_NULLS)
+    payload.update((name, extra.get(name)) for name in USER_UNSET)
     return payload
 
 
@@ -184,22 +273,17 @@ def service_principal(thing: ServicePrincipal, beta: bool = False) -> Payload:
         "samlSingleSignOnSettings": None,
         "addIns": [],
         "appRoles": extra.get("appRoles", []),
-        "info": {
-            "logoUrl": None,
-            "marketingUrl": None,
-            "privacyStatementUrl": None,
-            "supportUrl": None,
-            "termsOfServiceUrl": None,
-        },
+        "info": dict.fromkeys(LINKS),
         "keyCredentials": extra.get("keyCredentials", []),
         "oauth2PermissionScopes": extra.get("oauth2PermissionScopes", []),
         "passwordCredentials": extra.get("passwordCredentials", []),
         "resourceSpecificApplicationPermissions": [],
-        "verifiedPublisher": {"displayName": None, "verifiedPublisherId": None, "addedDateTime": None},
+        "verifiedPublisher": dict.fromkeys(PUBLISHER),
     }
     return payload
 
 
+EXTRA: Mapping[type, tuple[str, ...]] = {User: (), Group: GROUP_UNSET, ServicePrincipal: ()}
 _FULL: Mapping[type, Callable[..., Payload]] = {User: user, Group: group, ServicePrincipal: service_principal}
 
 
@@ -219,6 +303,7 @@ def chosen(thing: DirectoryObject, select: tuple[str, ...], beta: bool, typed: b
         return head
     payload = full(thing, beta)
     if select:
+        payload.update((name, thing.properties.get(name)) for name in EXTRA[type(thing)])
         known = {name.lower() for name in select}
         head.update((name, value) for name, value in payload.items() if name.lower() in known)
         return head
@@ -256,5 +341,8 @@ def _known(kind: type, beta: bool) -> frozenset[str]:
         ServicePrincipal(id=blank, app_id="", display_name=""),
     )
     return frozenset(
-        name.lower() for sample in samples if type(sample) is kind for name in full(sample, beta)
+        name.lower()
+        for sample in samples
+        if type(sample) is kind
+        for name in (*full(sample, beta), *EXTRA[kind], *RELATIONS[kind])
     )
