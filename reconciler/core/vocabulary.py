@@ -100,7 +100,8 @@ class Reach:
     source: Source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: a frozen class with slots cannot be made through a subscript, `DocumentKind[Model](…)`.
+@dataclass(frozen=True, kw_only=True)
 class DocumentKind(Generic[Model]):
     """One `kind:` of tenant document."""
 
