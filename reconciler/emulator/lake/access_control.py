@@ -159,7 +159,7 @@ def put_below(call: Call) -> Response:
         "filesSuccessful": counts[False],
     }
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
-    return reply(200, found, body, "application/json;charset=utf-8")
+    return reply(200, [*found, ("Transfer-Encoding", "chunked")], body)
 
 
 def token(call: Call, path: str) -> str:

@@ -23,6 +23,8 @@ class Deleted:
     deletion_id: str
     at: int
     """Instant of the deletion."""
+    until: int
+    """Instant at which it is gone for good; a later change of the retention does not move it."""
     node: Node
 
 
@@ -45,6 +47,20 @@ class Filesystem:
     lease: Lease | None = None
     deleted: list[Deleted] = field(default_factory=list)
     """Soft-deleted paths, oldest first."""
+    expiring: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """Paths that were given an expiry, and when it comes."""
+    staged: dict[tuple[str, ...], dict[str, bytes]] = field(default_factory=dict)
+    """Blocks put for blobs that do not exist yet, by path and block id."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DeletedFilesystem:
+    """A container that soft deletion keeps; `version` tells deletions of one name apart."""
+
+    version: str
+    at: int
+    until: int
+    store: Filesystem
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,8 +77,7 @@ class Account:
     retention_days: int = 0
     """Days that soft deletion keeps paths, 0 when it is off."""
     container_retention_days: int = 0
-    deleted_filesystems: list[tuple[str, int, Filesystem]] = field(default_factory=list)
-    """Soft-deleted containers: version, instant, content."""
+    deleted_filesystems: list[DeletedFilesystem] = field(default_factory=list)
     properties: dict[str, str] = field(default_factory=dict)
     """Sections of the service properties that were set, as XML, by element name."""
     acls: dict[Acl, Acl] = field(default_factory=dict)

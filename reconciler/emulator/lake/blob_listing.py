@@ -16,7 +16,7 @@ from reconciler.emulator.lake import continuation, leases
 from reconciler.emulator.lake.access_control import token
 from reconciler.emulator.lake.acl import EXECUTE, READ
 from reconciler.emulator.lake.call import Call, reply
-from reconciler.emulator.lake.errors import BOM, StorageError
+from reconciler.emulator.lake.errors import BOM, StorageError, bad_parameter
 from reconciler.emulator.lake.listing import guarded
 from reconciler.emulator.lake.names import Translation, readable
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER, READER
@@ -73,14 +73,14 @@ def list_blobs(call: Call) -> Response:
 def _wanted(call: Call) -> Wanted:
     include = {part for part in (call.param("include") or "").lower().split(",") if part}
     for part in include - INCLUDES:
-        raise _invalid("include", part)
+        raise bad_parameter("include", part)
     permissions = "permissions" in include
     behaviour = call.switch("list-blobs-permissions", "on")
     if permissions and (behaviour == "refused" or not call.account.hns or call.version < "2020-06-12"):
-        raise _invalid("include", "permissions")
+        raise bad_parameter("include", "permissions")
     delimiter = call.param("delimiter") or ""
     if call.account.hns and delimiter not in ("", "/"):
-        raise _invalid("delimiter", delimiter)
+        raise bad_parameter("delimiter", delimiter)
     size = call.number("maxresults", PAGE)
     if size < 1:
         raise StorageError(
@@ -102,13 +102,6 @@ def _wanted(call: Call) -> Wanted:
         resource_type=call.account.hns and call.version >= "2020-10-02",
         only=(call.param("showonly") or "") if call.version >= "2020-12-06" else "",
         translate=readable(call),
-    )
-
-
-def _invalid(name: str, value: str) -> StorageError:
-    return StorageError(
-        "InvalidQueryParameterValue",
-        details=(("QueryParameterName", name), ("QueryParameterValue", value), ("Reason", "")),
     )
 
 
@@ -162,10 +155,12 @@ def _rows(call: Call, wanted: Wanted, found: list[tuple[str, Node]]) -> list[str
             rights = shared[key] = _rights(wanted, node)
         body = _properties(node, rights) if node.details is None else _detailed(call, node, rights)
         if wanted.delimiter and node.is_folder:
-            rows.append(f"<BlobPrefix>{_name(name + '/')}<Properties>{body}</Properties></BlobPrefix>")
+            rows.append(f"<BlobPrefix>{name_element(name + '/')}<Properties>{body}</Properties></BlobPrefix>")
         else:
             metadata = _metadata(node) if wanted.metadata else ""
-            rows.append(f"<Blob>{_name(name)}<Properties>{body}</Properties>{metadata}<OrMetadata /></Blob>")
+            rows.append(
+                f"<Blob>{name_element(name)}<Properties>{body}</Properties>{metadata}<OrMetadata /></Blob>"
+            )
     return rows
 
 
@@ -182,7 +177,7 @@ def _rights(wanted: Wanted, node: Node) -> str:
 
 
 _UNSAFE = frozenset("&<>") | {chr(code) for code in range(32)} | {"\ufffe", "\uffff"}
-_FOLDER_OR_EMPTY = (
+FOLDER_OR_EMPTY = (
     "<Content-Type>application/octet-stream</Content-Type><Content-Encoding /><Content-Language />"
     "<Content-CRC64>AAAAAAAAAAA=</Content-CRC64><Content-MD5 /><Cache-Control /><Content-Disposition />"
 )
@@ -193,7 +188,7 @@ _FREE = "<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
 _ENCRYPTED = "<ServerEncrypted>true</ServerEncrypted>"
 
 
-def _name(name: str) -> str:
+def name_element(name: str) -> str:
     """The Name element; one that XML cannot hold is percent-encoded whole and says so."""
     if _UNSAFE.isdisjoint(name):
         return f"<Name>{name}</Name>"
@@ -208,7 +203,7 @@ def _properties(node: Node, rights: str) -> str:
     return (
         f"<Creation-Time>{created}</Creation-Time><Last-Modified>{changed}</Last-Modified>"
         f"<Etag>0x{node.changed:X}</Etag>{rights}<Content-Length>{node.size}</Content-Length>"
-        f"{_FOLDER_OR_EMPTY}{_TAIL}{_FREE}{_ENCRYPTED}"
+        f"{FOLDER_OR_EMPTY}{_TAIL}{_FREE}{_ENCRYPTED}"
     )
 
 

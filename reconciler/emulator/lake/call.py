@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from reconciler.emulator.lake import errors
 from reconciler.emulator.lake.account import Account, Filesystem
-from reconciler.emulator.lake.errors import StorageError
+from reconciler.emulator.lake.errors import StorageError, bad_parameter
 from reconciler.emulator.lake.rights import Access
 from reconciler.emulator.lake.stamps import etag, http_date, iso_time, ticks
 from reconciler.emulator.wire import Request, Response
@@ -20,6 +20,11 @@ SERVERS = {
     "blob": "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0",
 }
 DEFAULT_VERSION = "2018-11-09"
+MODERN = "2020-02-10"
+"""Since this version listings carry times and lengths of directories, and writes say more of what they did.
+
+Wherever recorded traffic of one version differs by its age, the youngest recording of that version counts.
+"""
 Headers = list[tuple[str, str]]
 
 _BLOB_WORDS = ("restype", "comp", "showonly")
@@ -48,6 +53,8 @@ class Call:
     request_id: str
     upn: Callable[[str], str]
     """A user's principal name for an object id; any other id unchanged."""
+    tenant: str
+    """The Entra tenant of the account."""
 
     def header(self, name: str) -> str | None:
         """A request header, or None when it was not sent or sent empty."""
@@ -65,10 +72,7 @@ class Call:
         try:
             return int(text)
         except ValueError:
-            raise StorageError(
-                "InvalidQueryParameterValue",
-                details=(("QueryParameterName", name), ("QueryParameterValue", text)),
-            ) from None
+            raise bad_parameter(name, text) from None
 
     def flag(self, name: str) -> bool:
         """A query parameter that is a boolean."""

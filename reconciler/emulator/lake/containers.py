@@ -8,12 +8,12 @@ from bisect import bisect_left
 from xml.sax.saxutils import escape
 
 from reconciler.emulator.lake import conditions, leases
-from reconciler.emulator.lake.account import Filesystem
+from reconciler.emulator.lake.account import DeletedFilesystem, Filesystem
 from reconciler.emulator.lake.blob_listing import XML
 from reconciler.emulator.lake.call import Call, Headers, changed_headers, reply
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER, READER
-from reconciler.emulator.lake.stamps import etag, http_date
+from reconciler.emulator.lake.stamps import DAY, etag, filetime, http_date
 from reconciler.emulator.wire import Response
 
 PAGE = 5_000
@@ -52,9 +52,11 @@ def delete(call: Call) -> Response:
     conditions.check(call.request.headers, store.changed)
     leases.guard(store.lease, call.header("x-ms-lease-id"), call.now, "container")
     del call.account.filesystems[store.name]
-    if call.account.container_retention_days:
-        instant = call.account.tick()
-        call.account.deleted_filesystems.append((f"{instant:X}", instant, store))
+    days = call.account.container_retention_days
+    if days:
+        at = call.account.tick()
+        kept = DeletedFilesystem(version=f"{filetime(at):016X}", at=at, until=at + days * DAY, store=store)
+        call.account.deleted_filesystems.append(kept)
     return reply(202)
 
 
@@ -95,9 +97,10 @@ def list_containers(call: Call) -> Response:
     size = call.number("maxresults", PAGE)
     if size < 1:
         raise StorageError("OutOfRangeQueryParameterValue")
-    names, following = _page(call, min(size, PAGE), (call.param("marker") or "").rpartition("/")[2])
     include = (call.param("include") or "").lower().split(",")
-    rows = [_row(call, call.account.filesystems[name], "metadata" in include) for name in names]
+    start = (call.param("marker") or "").rpartition("/")[2]
+    entries, following = _page(call, min(size, PAGE), start, "deleted" in include)
+    rows = [_row(call, entry, "metadata" in include) for entry in entries]
     head = "".join(
         f"<{element}>{escape(value)}</{element}>"
         for element, value in (
@@ -116,32 +119,55 @@ def list_containers(call: Call) -> Response:
     return reply(200, [], body.encode(), "application/xml")
 
 
-def _page(call: Call, size: int, start: str) -> tuple[list[str], str]:
+Entry = tuple[str, DeletedFilesystem | None, Filesystem]
+"""Name, deletion (None for what is there), content."""
+
+
+def _page(call: Call, size: int, start: str, deleted: bool = False) -> tuple[list[Entry], str]:
     prefix = call.param("prefix") or ""
-    names = sorted(name for name in call.account.filesystems if name.startswith(prefix))
-    low = bisect_left(names, start)
-    following = names[low + size] if low + size < len(names) else ""
-    return names[low : low + size], following
+    entries: list[Entry] = [(name, None, store) for name, store in call.account.filesystems.items()]
+    if deleted:
+        entries += [(kept.store.name, kept, kept.store) for kept in call.account.deleted_filesystems]
+    entries = [entry for entry in entries if entry[0].startswith(prefix)]
+    entries.sort(key=lambda entry: (entry[0], entry[1].version if entry[1] else ""))
+    low = bisect_left(entries, start, key=lambda entry: entry[0])
+    following = entries[low + size][0] if low + size < len(entries) else ""
+    return entries[low : low + size], following
 
 
-def _row(call: Call, store: Filesystem, with_metadata: bool) -> str:
+def _row(call: Call, entry: Entry, with_metadata: bool) -> str:
+    _, deleted, store = entry
+    mark = trace = ""
+    if deleted:
+        days = max(0, (deleted.until - call.now - 1) // DAY)
+        mark = f"<Deleted>true</Deleted><Version>{deleted.version}</Version>"
+        trace = (
+            f"<DeletedTime>{http_date(deleted.at)}</DeletedTime>"
+            f"<RemainingRetentionDays>{days}</RemainingRetentionDays>"
+        )
     lease = dict(leases.headers(store.lease, call.now))
+    state = lease["x-ms-lease-state"]
+    # Recorded: a deleted container that nobody leased says that its lease has expired.
+    state = "expired" if deleted and state == "available" else state
     duration = lease.get("x-ms-lease-duration")
     access = f"<PublicAccess>{store.public_access}</PublicAccess>" if store.public_access else ""
-    metadata = ""
+    immutable = ""
+    if call.version >= "2021-08-06":
+        immutable = "<ImmutableStorageWithVersioningEnabled>false</ImmutableStorageWithVersioningEnabled>"
+    metadata = "<Metadata />" if with_metadata else ""
     if with_metadata and store.metadata:
         inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in store.metadata.items())
         metadata = f"<Metadata>{inner}</Metadata>"
     return (
-        f"<Container><Name>{escape(store.name)}</Name><Properties>"
+        f"<Container><Name>{escape(store.name)}</Name>{mark}<Properties>"
         f'<Last-Modified>{http_date(store.changed)}</Last-Modified><Etag>"{etag(store.changed)}"</Etag>'
         f"<LeaseStatus>{lease['x-ms-lease-status']}</LeaseStatus>"
-        f"<LeaseState>{lease['x-ms-lease-state']}</LeaseState>"
+        f"<LeaseState>{state}</LeaseState>"
         f"{f'<LeaseDuration>{duration}</LeaseDuration>' if duration else ''}{access}"
         f"<DefaultEncryptionScope>{store.encryption_scope}</DefaultEncryptionScope>"
         f"<DenyEncryptionScopeOverride>{str(store.deny_scope_override).lower()}</DenyEncryptionScopeOverride>"
-        f"<HasImmutabilityPolicy>false</HasImmutabilityPolicy><HasLegalHold>false</HasLegalHold>"
-        f"</Properties>{metadata}</Container>"
+        f"<HasImmutabilityPolicy>false</HasImmutabilityPolicy><HasLegalHold>false</HasLegalHold>{immutable}"
+        f"{trace}</Properties>{metadata}</Container>"
     )
 
 
@@ -149,11 +175,10 @@ def list_filesystems(call: Call) -> Response:
     """`GET /?resource=account`: the same in the JSON of the DFS endpoint."""
     call.access.need_role(OWNER, CONTRIBUTOR, READER)
     size = min(call.number("maxResults", PAGE), PAGE)
-    names, following = _page(call, size, (call.param("continuation") or "").rpartition("/")[2])
-    stores = [call.account.filesystems[name] for name in names]
+    entries, following = _page(call, size, (call.param("continuation") or "").rpartition("/")[2])
     rows = [
         {"etag": etag(store.changed), "lastModified": http_date(store.changed), "name": store.name}
-        for store in stores
+        for _, _, store in entries
     ]
     headers: Headers = [("x-ms-continuation", f"/{call.account.name}/{following}")] if following else []
     body = json.dumps({"filesystems": rows}, separators=(",", ":")).encode() + b"\n"

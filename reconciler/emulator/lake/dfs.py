@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.emulator.lake import access_control, containers, listing, paths
+from reconciler.emulator.lake import access_control, containers, content, leasing, listing, paths, properties
 from reconciler.emulator.lake.call import Call
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.wire import Response
@@ -47,8 +47,20 @@ def _path(call: Call) -> Response:
             return paths.rename(call) if call.header("x-ms-rename-source") else paths.create(call)
         case "DELETE":
             return paths.delete(call)
-        case "HEAD":
+        case "HEAD" if action == "checkaccess":
+            return access_control.check_access(call)
+        case "HEAD" if action in ("getaccesscontrol", "getstatus"):
             return access_control.get(call)
+        case "HEAD":
+            return properties.get(call)
+        case "GET":
+            return content.read(call)
+        case "POST":
+            return leasing.on_path(call)
+        case "PATCH" if action == "append":
+            return content.append(call)
+        case "PATCH" if action == "flush":
+            return content.flush(call)
         case "PATCH" if action == "setaccesscontrol":
             return access_control.put(call)
         case "PATCH" if action == "setaccesscontrolrecursive":

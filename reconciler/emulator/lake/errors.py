@@ -28,6 +28,7 @@ CODES: dict[str, tuple[int, str]] = {
     "ContainerAlreadyExists": (409, "The specified container already exists."),
     "ContainerNotFound": (404, "The specified container does not exist."),
     "ContentLengthMustBeZero": (400, "The Content-Length request header must be zero."),
+    "DirectoryIsNotEmpty": (409, "This operation is not permitted on a non-empty directory."),
     "DirectoryNotEmpty": (
         409,
         "The recursive query parameter value must be true to delete a non-empty directory.",
@@ -66,7 +67,16 @@ CODES: dict[str, tuple[int, str]] = {
     ),
     "InvalidResourceName": (400, "The specified resource name contains invalid characters."),
     "InvalidSourceUri": (400, "The source URI is invalid."),
+    "InvalidSourceOrDestinationResourceType": (
+        409,
+        "The source and destination resource type must be identical.",
+    ),
     "InvalidUri": (400, "The requested URI does not represent any resource on the server."),
+    "InvalidXmlDocument": (400, "XML specified is not syntactically valid."),
+    "FeatureNotYetSupportedForHierarchicalNamespaceAccounts": (
+        409,
+        "This feature is not yet supported for hierarchical namespace accounts.",
+    ),
     "LeaseAlreadyPresent": (409, "There is already a lease present."),
     "LeaseIdMismatch": (412, "The lease ID specified did not match the lease ID for the resource."),
     "LeaseIdMismatchWithBlobOperation": (
@@ -135,6 +145,10 @@ CODES: dict[str, tuple[int, str]] = {
         "The parent directory of the destination path does not exist.",
     ),
     "ResourceNotFound": (404, "The specified resource does not exist."),
+    "ResourceTypeMismatch": (
+        409,
+        "The resource type specified does not match the resource type of the existing resource.",
+    ),
     "ServerBusy": (503, "The server is busy."),
     "SourceConditionNotMet": (
         412,
@@ -165,6 +179,24 @@ class StorageError(Exception):
         self.message = message or known_message
         self.details = details
         self.headers = headers
+
+
+def bad_header(name: str, value: str) -> StorageError:
+    """The refusal of a header's value, which Blob errors name."""
+    return StorageError("InvalidHeaderValue", details=(("HeaderName", name), ("HeaderValue", value)))
+
+
+def no_header(name: str) -> StorageError:
+    """The refusal of a request that lacks a header, which Blob errors name."""
+    return StorageError("MissingRequiredHeader", details=(("HeaderName", name),))
+
+
+def bad_parameter(name: str, value: str) -> StorageError:
+    """The refusal of a query parameter's value, which Blob errors name."""
+    return StorageError(
+        "InvalidQueryParameterValue",
+        details=(("QueryParameterName", name), ("QueryParameterValue", value), ("Reason", "")),
+    )
 
 
 def signed(message: str, request_id: str, time: str) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from reconciler.emulator.lake import continuation
 from reconciler.emulator.lake.access_control import token
 from reconciler.emulator.lake.acl import EXECUTE, READ
-from reconciler.emulator.lake.call import Call, Headers, reply
+from reconciler.emulator.lake.call import MODERN, Call, Headers, reply
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.lake.names import Translation, readable
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER, READER
@@ -73,22 +73,23 @@ def _checked(call: Call, paths: Iterator[tuple[str, Node]]) -> Iterator[tuple[st
 
 def render(call: Call, found: list[tuple[str, Node]]) -> bytes:
     """The document of a page."""
-    times = call.version >= "2020-02-10"
+    modern = call.version >= MODERN
     translate = readable(call)
     quote = json.dumps
-    rows = [_row(quote(path, ensure_ascii=False), node, times, translate) for path, node in found]
+    rows = [_row(quote(path, ensure_ascii=False), node, modern, translate) for path, node in found]
     return ('{"paths":[' + ",".join(rows) + "]}\n").encode()
 
 
-def _row(name: str, node: Node, times: bool, translate: Translation) -> str:
+def _row(name: str, node: Node, modern: bool, translate: Translation) -> str:
     expiry = node.details.expiry if node.details else 0
     expiry = expiry - FILETIME_EPOCH if expiry else 0
-    created = f'"creationTime":"{node.created - FILETIME_EPOCH}",' if times else ""
-    expires = f'"expiryTime":"{expiry}",' if times else ""
+    created = f'"creationTime":"{node.created - FILETIME_EPOCH}",' if modern else ""
+    expires = f'"expiryTime":"{expiry}",' if modern else ""
     folder = '"isDirectory":"true",' if node.is_folder else ""
+    length = f'"contentLength":"{node.size}",' if modern or not getattr(node, "implied", False) else ""
     owner = translate(node.owner) if translate.upn else node.owner
     return (
-        f'{{"contentLength":"{node.size}",{created}"etag":"0x{node.changed:X}",{expires}'
+        f'{{{length}{created}"etag":"0x{node.changed:X}",{expires}'
         f'"group":"{node.group}",{folder}"lastModified":"{http_date(node.changed)}","name":{name},'
         f'"owner":"{owner}","permissions":"{node.acl.permissions}"}}'
     )

@@ -9,12 +9,12 @@ from urllib.parse import unquote
 
 from reconciler.emulator.lake import acl as acls
 from reconciler.emulator.lake import conditions, leases
-from reconciler.emulator.lake.account import SUPERUSER, Deleted, Filesystem
+from reconciler.emulator.lake.account import Deleted, Filesystem
 from reconciler.emulator.lake.acl import EXECUTE, WRITE, Acl, AclError
-from reconciler.emulator.lake.call import Call, Headers, changed_headers, reply
+from reconciler.emulator.lake.call import MODERN, Call, Headers, changed_headers, reply
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER
-from reconciler.emulator.lake.stamps import filetime
+from reconciler.emulator.lake.stamps import DAY, SECOND, filetime, parse_http_date
 from reconciler.emulator.lake.tree import Folder, Node, find
 from reconciler.emulator.wire import Response
 
@@ -52,7 +52,7 @@ def create(call: Call) -> Response:
         call.access.need(chain, WRITE | EXECUTE, OWNER, CONTRIBUTOR)
     node = make(call, store, call.path, wanted == "directory", present)
     found = changed_headers(node.changed)
-    if call.version >= "2021-02-12":
+    if call.version >= MODERN:
         found.append(("x-ms-request-server-encrypted", "true"))
     return reply(201, found)
 
@@ -76,7 +76,8 @@ def make(
         child = parent.children.get(name)
         if child is None:
             acl = call.account.intern(acls.inherit(parent.acl, directory=True))
-            child = Folder(name, call.access.who, _group_of(call, parent), acl, call.account.tick())
+            child = Folder(name, call.access.who, parent.group, acl, call.account.tick())
+            child.implied = True
             parent.put(child)
         if not isinstance(child, Folder):
             raise StorageError("PathConflict")
@@ -88,16 +89,18 @@ def make(
         return present
     acl = call.account.intern(_first_list(call, parent.acl, directory))
     owner = call.header("x-ms-owner") or call.access.who
-    group = call.header("x-ms-group") or _group_of(call, parent)
+    group = call.header("x-ms-group") or parent.group
     kind = Folder if directory else Node
     node = kind(path[-1], owner, group, acl, call.account.tick())
     parent.put(node)
+    if present is not None and present.details and present.details.lease:
+        # Recorded: a file created over itself is a new one, but for its lease.
+        node.detail().lease = present.details.lease
     _describe(call, node)
+    option = call.header("x-ms-expiry-option")
+    if option:
+        expire(call, node, option.lower(), call.header("x-ms-expiry-time"))
     return node
-
-
-def _group_of(call: Call, parent: Folder) -> str:
-    return parent.group
 
 
 def _first_list(call: Call, parent: Acl, directory: bool) -> Acl:
@@ -130,9 +133,14 @@ HEADERS = {
 }
 
 
+def content_headers(call: Call) -> dict[str, str]:
+    """The HTTP headers that a DFS request gives a file."""
+    found = {name: call.header(header) for header, name in HEADERS.items()}
+    return {name: value for name, value in found.items() if value}
+
+
 def _describe(call: Call, node: Node) -> None:
-    given = {name: call.header(header) for header, name in HEADERS.items()}
-    kept = {name: value for name, value in given.items() if value}
+    kept = content_headers(call)
     properties = call.header("x-ms-properties")
     if not kept and not properties and node.details is None:
         return
@@ -170,18 +178,24 @@ def delete(call: Call) -> Response:
     return reply(200, discard(call, chain))
 
 
+def take(chain: Sequence[Node]) -> Node:
+    """Take the last node out of the one before it."""
+    parent = chain[-2]
+    assert isinstance(parent, Folder)
+    return parent.take(chain[-1].name)
+
+
 def discard(call: Call, chain: Sequence[Node]) -> Headers:
     """Take a path out of the tree, for good or into soft deletion, and say which."""
-    parent, node = chain[-2], chain[-1]
-    assert isinstance(parent, Folder)
-    parent.take(node.name)
+    node = take(chain)
     days = call.account.retention_days
     if not days:
         return [("x-ms-delete-type-permanent", "true")] if call.version >= "2020-06-12" else []
     instant = call.account.tick()
     deletion = str(filetime(instant))
-    path = "/".join(call.path)
-    call.store().deleted.append(Deleted(path=path, deletion_id=deletion, at=instant, node=node))
+    until = instant + days * DAY
+    kept = Deleted(path="/".join(call.path), deletion_id=deletion, at=instant, until=until, node=node)
+    call.store().deleted.append(kept)
     return [("x-ms-delete-type-permanent", "false"), ("x-ms-deletion-id", deletion)]
 
 
@@ -206,15 +220,14 @@ def rename(call: Call) -> Response:
     call.access.need_removal(chain[:-1], node, recursive=False)
     call.access.need(target[: len(call.path)], WRITE | EXECUTE, OWNER, CONTRIBUTOR)
     _move(chain, target, present, call.path[-1])
-    given = {name: call.header(header) for header, name in HEADERS.items()}
-    kept = {name: value for name, value in given.items() if value}
-    if kept:
+    kept = content_headers(call)
+    # Recorded: a directory does not take them.
+    if kept and not node.is_folder:
         node.detail().headers.update(kept)
     properties = call.header("x-ms-properties")
     if properties:
         node.detail().metadata = parse_properties(properties)
-    found = changed_headers(node.changed) if call.version >= "2020-02-10" else []
-    return reply(201, found)
+    return reply(201, changed_headers(node.changed) if call.version >= MODERN else [])
 
 
 def _source(call: Call) -> tuple[Filesystem, tuple[str, ...]]:
@@ -231,27 +244,24 @@ def _check_target(call: Call, node: Node, target: Sequence[Node], present: Node 
         return
     if node in target:
         raise StorageError("InvalidRenameSourcePath")
+    if call.header("if-none-match") == "*" and present is not None:
+        raise StorageError("PathAlreadyExists")
     conditions.check(call.request.headers, None if present is None else present.changed)
     if present is None:
         return
     respect_lease(call, present)
-    if isinstance(present, Folder) and not node.is_folder:
-        return
-    if not isinstance(present, Folder) and node.is_folder:
-        raise StorageError("PathConflict", "The source and destination resource type must be identical.")
+    if present.is_folder != node.is_folder:
+        raise StorageError("InvalidSourceOrDestinationResourceType")
+    if isinstance(present, Folder) and present.children:
+        raise StorageError("PathAlreadyExists")
 
 
 def _move(chain: Sequence[Node], target: Sequence[Node], present: Node | None, name: str) -> None:
-    node, parent = chain[-1], chain[-2]
-    assert isinstance(parent, Folder)
-    if present is node:
+    if present is chain[-1]:
         return
     into = target[-1] if present is None else target[-2]
-    if isinstance(present, Folder):
-        # A directory that is there receives the source inside it, as mv does.
-        into, name = present, node.name
     assert isinstance(into, Folder)
-    parent.take(node.name)
+    node = take(chain)
     node.name = name
     into.put(node)
 
@@ -268,6 +278,17 @@ def set_properties(call: Call) -> Response:
     return reply(200, [*changed_headers(node.changed), ("x-ms-namespace-enabled", "true")])
 
 
-def owner_of_new(call: Call) -> str:
-    """Who owns what this call creates."""
-    return SUPERUSER if call.access.superuser and call.access.who == SUPERUSER else call.access.who
+def expire(call: Call, node: Node, option: str, when: str | None) -> None:
+    """Set or lift a file's expiry; raises StorageError on an option or a time that is none."""
+    details = node.detail()
+    if option == "neverexpire":
+        details.expiry = 0
+        return
+    instant = parse_http_date(when or "") if option == "absolute" else None
+    if option in ("relativetonow", "relativetocreation") and (when or "").isdecimal():
+        base = call.now if option == "relativetonow" else node.created
+        instant = base + int(when or "") * SECOND // 1000
+    if instant is None:
+        raise StorageError("InvalidHeaderValue")
+    details.expiry = instant
+    call.store().expiring[call.path] = instant

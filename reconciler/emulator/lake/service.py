@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.emulator.lake import blob, dfs, growing, seeding
+from reconciler.emulator.lake import blob, dfs, growing, seeding, trash
 from reconciler.emulator.lake.account import SUPERUSER, Account
 from reconciler.emulator.lake.acl import Reading
 from reconciler.emulator.lake.call import DEFAULT_VERSION, Call, dialect, finish, refuse, request_id, segments
@@ -44,15 +44,18 @@ class LakeService:
             path=path,
             rooted=rooted,
             version=request.headers.get("x-ms-version") or DEFAULT_VERSION,
-            now=ticks(self.world.clock.now()),
+            now=max(ticks(self.world.clock.now()), account.ticker.last),
             access=superuser(),
             switches=self.world.switches,
             request_id=request_id(account),
             upn=self._upn,
+            tenant=self.world.directory.tenant_id,
         )
         try:
             self._throttle()
             call.access = self._authenticate(request, account, filesystem)
+            if filesystem in account.filesystems:
+                trash.purge(account.filesystems[filesystem], call.now)
             response = blob.route(call) if call.dialect == "blob" else dfs.route(call)
         except StorageError as error:
             response = refuse(call, error)

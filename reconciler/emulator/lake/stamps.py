@@ -11,6 +11,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
 SECOND = 10_000_000
+DAY = 24 * 3600 * SECOND
 UNIX_EPOCH = 621_355_968_000_000_000
 """Ticks at 1970-01-01."""
 FILETIME_EPOCH = 504_911_232_000_000_000

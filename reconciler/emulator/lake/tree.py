@@ -63,11 +63,13 @@ class Node:
 class Folder(Node):
     """A directory with its children by name; their order is kept once it has been asked for."""
 
-    __slots__ = ("children", "_order")
+    __slots__ = ("children", "implied", "_order")
 
     def __init__(self, name: str, owner: str, group: str, acl: Acl, created: int) -> None:
         super().__init__(name, owner, group, acl, created)
         self.children: dict[str, Node] = {}
+        self.implied = False
+        """Made on the way to something below it: such a directory has no content type, as recorded."""
         self._order: list[str] | None = None
 
     @property

@@ -1,0 +1,1 @@
+"""Recorded traffic of the storage service, replayed against the emulated one."""
