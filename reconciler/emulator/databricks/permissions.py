@@ -95,7 +95,7 @@ def handle(view: View, path: str) -> Response:
         return _show(view, kind, name)
     if method not in ("PUT", "PATCH", "POST"):
         raise rest(405, "METHOD_NOT_ALLOWED", f"HTTP method {method} not allowed")
-    _require_management(view, kind, name)
+    _require_management(view, name)
     wanted = _entries(view, kind)
     held = view.here.permissions.setdefault(name, {"acl": {}})
     present = dict(held.get("acl") or {})
@@ -103,6 +103,28 @@ def handle(view: View, path: str) -> Response:
     _check(view, kind, name, merged)
     held["acl"] = merged
     return _show(view, kind, name)
+
+
+def handle_flat(view: View, path: str) -> Response:
+    """The older API of SQL objects: a flat list of direct levels, replaced as a whole by POST."""
+    word = path.partition("/")[0]
+    kind = KINDS["dbsql-dashboards" if word == "dashboards" else f"sql/{word}"]
+    held = view.here.permissions.setdefault(f"preview/{path}", {"acl": {}})
+    if view.request.method == "POST":
+        _require_management(view, f"preview/{path}")
+        held["acl"] = _entries(view, kind)
+    elif view.request.method != "GET":
+        raise rest(405, "METHOD_NOT_ALLOWED", f"HTTP method {view.request.method} not allowed")
+    shown = [_flat(view, key, level) for key, level in held["acl"].items()]
+    singular = {"alerts": "alert", "dashboards": "dashboard", "queries": "query"}[word]
+    payload = {"object_id": path, "object_type": singular, "access_control_list": shown}
+    return json_response(200, payload, [JSON])
+
+
+def _flat(view: View, key: str, level: str) -> dict[str, Any]:
+    identity = view.account.identities.get(key)
+    name = {NAME_KEYS[identity.kind]: identity.name} if identity is not None else {"user_name": key}
+    return {**name, "permission_level": level}
 
 
 def _kind(path: str) -> tuple[Kind, str]:
@@ -122,7 +144,7 @@ def _levels(kind: Kind) -> Response:
     return json_response(200, {"permission_levels": levels}, [JSON])
 
 
-def _require_management(view: View, kind: Kind, name: str) -> None:
+def _require_management(view: View, name: str) -> None:
     if view.admin:
         return
     acl = (view.here.permissions.get(name) or {}).get("acl") or {}

@@ -59,6 +59,12 @@ def routes(scim: Scim) -> list[Route]:
             _account_assignments,
         ),
         (r"/api/2\.[01]/permissions/(?P<path>.+)", "workspace", "permissions", _permissions),
+        (
+            r"/api/2\.0/preview/sql/permissions/(?P<path>(?:alerts|dashboards|queries)/[^/]+)",
+            "workspace",
+            "permissions",
+            _sql_permissions,
+        ),
         (r"/api/2\.1/unity-catalog/(?P<path>.+)", "workspace", "grants", _grants),
         (
             r"/api/2\.0/identity/accounts/(?P<account>[^/]+)/(?:workspaces/(?P<workspace>[^/]+)/)?(?P<path>.+)",
@@ -108,6 +114,10 @@ def _account_assignments(view: View, match: re.Match[str]) -> Response:
 
 def _permissions(view: View, match: re.Match[str]) -> Response:
     return permissions.handle(view, match["path"])
+
+
+def _sql_permissions(view: View, match: re.Match[str]) -> Response:
+    return permissions.handle_flat(view, match["path"])
 
 
 def _grants(view: View, match: re.Match[str]) -> Response:

@@ -121,7 +121,7 @@ def _scopes_list(view: View) -> Response:
     for scope in view.here.scopes.values():
         entry: dict[str, Any] = {"name": scope.name, "backend_type": scope.backend}
         if scope.keyvault is not None:
-            entry["keyvault_metadata"] = scope.keyvault
+            entry |= {"keyvault_metadata": scope.keyvault, "is_databricks_managed": False}
         shown.append(entry)
     return json_response(200, {"scopes": shown} if shown else {}, [JSON])
 

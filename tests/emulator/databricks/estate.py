@@ -76,9 +76,8 @@ class Estate:
         self.world = World()
         self.world.clock.freeze()
         self.world.switches.update({"databricks.stale-seconds": 0})
-        self.world.switches.update(
-            {f"databricks.{key.replace('_', '-')}": value for key, value in switches.items()}
-        )
+        for name, value in switches.items():
+            self.world.switches[f"databricks.{name.replace('_', '-')}"] = value
         directory(self.world)
         self.service = DatabricksService(self.world)
         self.service.seed(SEED if seed is None else seed)

@@ -80,6 +80,10 @@ class Wanted:
         self.without = _names(excluded)
         self.key = (attributes or "", excluded or "")
 
+    def also(self, name: str) -> Wanted:
+        """The same with one attribute more (a lower-case name)."""
+        return Wanted(",".join([*self.only, name]), ",".join(self.without))
+
     def has(self, name: str) -> bool:
         """Whether a top-level attribute is to be returned, at least in part."""
         lowered = name.lower()
@@ -137,6 +141,9 @@ def resource(view: View, identity: Identity, wanted: Wanted, members: bool = Tru
         document["groups"] = _parent_items(view, identity)
     if wanted.has("entitlements"):
         document["entitlements"] = entitlement_items(view, identity)
+    if kind == PRINCIPALS and "username" in wanted.only:
+        # Terraform asks for userName and reads applicationId: to the service they are one attribute.
+        wanted = wanted.also("applicationid")
     return wanted.trim({key: value for key, value in document.items() if value not in (None, [], "")})
 
 

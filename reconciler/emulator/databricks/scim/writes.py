@@ -8,6 +8,7 @@ from reconciler.emulator.databricks.errors import scim
 from reconciler.emulator.databricks.scim import patch
 from reconciler.emulator.databricks.scim.render import SINGULAR, Document
 from reconciler.emulator.databricks.state import (
+    ACCOUNT_ADMIN,
     GROUPS,
     NAME_ATTRIBUTE,
     USERS,
@@ -55,11 +56,10 @@ def by_value(items: Any) -> dict[str, Document]:
 def check_entitlements(view: View, identity: Identity, wanted: Entitlements) -> None:
     """Refuse entitlements of unknown name, in the account, or taken from the admins."""
     if view.workspace is None:
-        # The account takes entitlements and forgets them (Terraform issues 2132 and 4888, databricks-sdk-py 269);
-        # asked by a workspace's path, its host says so.
-        if wanted and (
-            view.place == "misplaced" or view.switch("account-entitlements", "ignore") == "refuse"
-        ):
+        # The account takes entitlements and forgets them (Terraform issues 2132, 4888, SDK issue 269).
+        # Only when asked by a workspace's path does its host say so.
+        said = view.place == "misplaced" or view.switch("account-entitlements", "ignore") == "refuse"
+        if wanted and said:
             raise scim(400, "entitlements can only be managed at the workspace level", "invalidValue")
         return
     known = view.switch("unknown-entitlements", "accept") == "accept"
@@ -104,6 +104,7 @@ def save(view: View, identity: Identity, document: Document) -> None:
         check_members(view, identity, members)
     name = changed.get(NAME_ATTRIBUTE[identity.kind]) or identity.name
     _check_name(view, identity, str(name))
+    _check_last_admin(view, identity, changed)
     _take(view, identity, {**changed, NAME_ATTRIBUTE[identity.kind]: name})
     if identity.kind == GROUPS:
         _take_members(view, identity, members)
@@ -131,6 +132,16 @@ def set_entitlements(view: View, identity: Identity, wanted: Entitlements) -> No
     else:
         held.pop(identity.id, None)
     view.account.version += 1
+
+
+def _check_last_admin(view: View, identity: Identity, changed: Document) -> None:
+    """The account keeps at least one admin (Terraform issue 1732)."""
+    kept = any(role.get("value") == ACCOUNT_ADMIN for role in changed.get("roles") or ())
+    if kept or ACCOUNT_ADMIN not in identity.roles:
+        return
+    others = (each for each in view.account.identities.values() if each.id != identity.id)
+    if not any(ACCOUNT_ADMIN in each.roles for each in others):
+        raise scim(400, f"PERMISSION_DENIED: Cannot remove roles for {identity.id}", "invalidValue")
 
 
 def _check_name(view: View, identity: Identity, name: str) -> None:

@@ -1,0 +1,1 @@
+"""Exchanges with Databricks, written down by others, replayed against the emulator."""
