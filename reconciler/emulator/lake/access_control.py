@@ -132,25 +132,20 @@ def put_below(call: Call) -> Response:
     edit = _edit(call)
     counts = {True: 0, False: 0}
     failed: list[dict[str, str]] = []
-    stopped = False
     following: str | None = None
-    seen = 0
-    for path, node in _from_start(call, chain):
+    for seen, (path, node) in enumerate(_from_start(call, chain)):
         if seen == min(records, PAGE):
             following = path
             break
-        seen += 1
         problem = _attempt(call, node, edit)
         if problem is None:
             counts[node.is_folder] += 1
-            continue
-        kind = "DIRECTORY" if node.is_folder else "FILE"
-        failed.append({"errorMessage": problem, "name": path, "type": kind})
-        if not call.flag("forceFlag"):
-            stopped = True
-            break
+        else:
+            kind = "DIRECTORY" if node.is_folder else "FILE"
+            failed.append({"errorMessage": problem, "name": path, "type": kind})
     found: Headers = [("x-ms-namespace-enabled", "true")]
-    if following is not None and not stopped:
+    # Recorded: a page is worked off whole; a failure in it ends the walk unless it is forced.
+    if following is not None and (not failed or call.flag("forceFlag")):
         found.append(("x-ms-continuation", token(call, following)))
     document = {
         "directoriesSuccessful": counts[True],

@@ -12,11 +12,17 @@ from reconciler.emulator.lake.account import DeletedFilesystem, Filesystem
 from reconciler.emulator.lake.blob_listing import XML
 from reconciler.emulator.lake.call import Call, Headers, changed_headers, reply
 from reconciler.emulator.lake.errors import StorageError
+from reconciler.emulator.lake.leases import Lease
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER, READER
-from reconciler.emulator.lake.stamps import DAY, etag, filetime, http_date
+from reconciler.emulator.lake.stamps import DAY, SECOND, etag, filetime, http_date
 from reconciler.emulator.wire import Response
 
 PAGE = 5_000
+_SLACK = 1800 * SECOND
+"""Recorded: five minutes after its deletion a container has all its days left, an hour after one less.
+
+Recorded too: it is leased for a while after its deletion, and its lease has expired ever after.
+"""
 _NAME = re.compile(r"(\$root|\$web|\$logs|[a-z0-9](?:-?[a-z0-9]){2,62})")
 
 
@@ -55,8 +61,10 @@ def delete(call: Call) -> Response:
     days = call.account.container_retention_days
     if days:
         at = call.account.tick()
-        kept = DeletedFilesystem(version=f"{filetime(at):016X}", at=at, until=at + days * DAY, store=store)
+        until = at + days * DAY + _SLACK
+        kept = DeletedFilesystem(version=f"{filetime(at):016X}", at=at, until=until, store=store)
         call.account.deleted_filesystems.append(kept)
+        store.lease = Lease("deletion", 60, at)
     return reply(202)
 
 
@@ -129,7 +137,8 @@ def _page(call: Call, size: int, start: str, deleted: bool = False) -> tuple[lis
     if deleted:
         entries += [(kept.store.name, kept, kept.store) for kept in call.account.deleted_filesystems]
     entries = [entry for entry in entries if entry[0].startswith(prefix)]
-    entries.sort(key=lambda entry: (entry[0], entry[1].version if entry[1] else ""))
+    # Recorded: of one name, the deleted ones come first, oldest first.
+    entries.sort(key=lambda entry: (entry[0], entry[1].version if entry[1] else "~"))
     low = bisect_left(entries, start, key=lambda entry: entry[0])
     following = entries[low + size][0] if low + size < len(entries) else ""
     return entries[low : low + size], following
@@ -147,8 +156,6 @@ def _row(call: Call, entry: Entry, with_metadata: bool) -> str:
         )
     lease = dict(leases.headers(store.lease, call.now))
     state = lease["x-ms-lease-state"]
-    # Recorded: a deleted container that nobody leased says that its lease has expired.
-    state = "expired" if deleted and state == "available" else state
     duration = lease.get("x-ms-lease-duration")
     access = f"<PublicAccess>{store.public_access}</PublicAccess>" if store.public_access else ""
     immutable = ""

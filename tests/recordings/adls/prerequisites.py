@@ -19,6 +19,9 @@ from reconciler.emulator.lake.tree import Folder, Node, find
 from tests.recordings.adls.exchanges import Exchange
 
 _DELETED = re.compile(r"<Name>([^<]*)</Name><Deleted>true</Deleted><Version>(\w+)<")
+_CONTAINER_DAYS = re.compile(
+    r"<RemainingRetentionDays>(\d+)</RemainingRetentionDays></Properties></Container>"
+)
 _MAKING = (None, "block", "blocklist", "undelete")
 COPYING = ("undelete", "rename")
 """Operations that make a container out of another one."""
@@ -53,10 +56,11 @@ def _describe(store: Filesystem, element: ElementTree.Element) -> None:
     store.changed = int(element.findtext("Properties/Etag", "").strip('"'), 16)
     store.public_access = element.findtext("Properties/PublicAccess", "")
     store.metadata = {child.tag: child.text or "" for child in element.iterfind("Metadata/*")}
-    state = element.findtext("Properties/LeaseState")
-    if state == "leased" or (state == "expired" and element.find("Deleted") is None):
+    if element.findtext("Properties/LeaseState") == "leased":
         seconds = 60 if element.findtext("Properties/LeaseDuration", "fixed") == "fixed" else -1
-        store.lease = Lease("recorded", seconds, 0 if state == "expired" else store.changed + 10**15)
+        store.lease = Lease("recorded", seconds, store.changed)
+    elif element.find("Deleted") is not None:
+        store.lease = Lease("deletion", 60, 0)
 
 
 class Prerequisites:
@@ -66,6 +70,9 @@ class Prerequisites:
         self.service = service
         self.exchanges = list(exchanges)
         self.days = _retention(self.exchanges)
+        self.container_days = max(
+            (int(days) for other in self.exchanges for days in _CONTAINER_DAYS.findall(other.body)), default=7
+        )
         self.ours = _deletions(self.exchanges)
 
     def prepare(self, exchange: Exchange) -> None:
@@ -95,7 +102,7 @@ class Prerequisites:
         if exchange.headers.get("x-ms-delete-type-permanent") == "false" and not account.retention_days:
             account.retention_days = self.days
         if any("comp=list&include=deleted" in other.url for other in self.exchanges):
-            account.container_retention_days = self.days
+            account.container_retention_days = self.container_days
         if exchange.query.get("comp") == "properties" and exchange.query.get("restype") == "service":
             document = next(
                 (other.body for other in self.exchanges if "<StorageServiceProp" in other.body), ""
@@ -124,8 +131,11 @@ class Prerequisites:
             return None
         if any((kept.store.name, kept.version) == (name, version) for kept in account.deleted_filesystems):
             return None
+        living = account.filesystems.get(name)
         store = account.create_filesystem(name)
         del account.filesystems[name]
+        if living is not None:
+            account.filesystems[name] = living
         at = parsedate_to_datetime(element.findtext("Properties/DeletedTime", "")).timestamp()
         left = int(element.findtext("Properties/RemainingRetentionDays", "0"))
         until = account.now() + (left + 0.5) * 24 * 3600
