@@ -10,6 +10,8 @@ import asyncio
 import json
 import shutil
 import ssl
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -29,6 +31,9 @@ Environ = Mapping[str, str]
 
 AZURE_AUDIENCE = "api://AzureADTokenExchange"
 """What Entra expects in the `aud` of a federated assertion (Microsoft docs: workload identity federation)."""
+
+FRESH = 60.0
+"""Seconds for which a token is handed out without asking for it again; the SDK renews it minutes ahead."""
 
 GITHUB = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
@@ -97,16 +102,28 @@ class AwaitableCredential:
 
     def __init__(self, credential: TokenCredential) -> None:
         self._credential: Any = credential
+        self._fetching = threading.Lock()
+        self._fresh: dict[tuple[str, ...], tuple[float, AccessToken]] = {}
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A token for these scopes; raises azure-core's ClientAuthenticationError and ServiceRequestError."""
-        return await asyncio.to_thread(self._credential.get_token, *scopes, **options)
+        fresh = self._fresh.get(scopes)
+        if fresh is not None and not options.get("claims") and time.monotonic() < fresh[0]:
+            return fresh[1]
+        return await asyncio.to_thread(self._fetch, scopes, options)
 
     async def get_token_info(
         self, *scopes: str, options: TokenRequestOptions | None = None
     ) -> AccessTokenInfo:
         """A token with what else is known of it; raises as `get_token` does."""
         return await asyncio.to_thread(self._credential.get_token_info, *scopes, options=options)
+
+    def _fetch(self, scopes: tuple[str, ...], options: dict[str, Any]) -> AccessToken:
+        # One at a time, so that requests that start together sign in once.
+        with self._fetching:
+            token: AccessToken = self._credential.get_token(*scopes, **options)
+            self._fresh[scopes] = (time.monotonic() + FRESH, token)
+            return token
 
     async def close(self) -> None:
         """Let go of the credential's own connections."""

@@ -91,9 +91,13 @@ class Group:
     read_only: str = ""
     """Why its members cannot be written; "" when they can."""
     role_assignable: bool = False
+    hidden: bool = False
+    """Whether who is in it is shown only to those with a right of their own."""
 
 
-GROUP_SELECT = "id,displayName,description,groupTypes,mailEnabled,onPremisesSyncEnabled,isAssignableToRole"
+GROUP_SELECT = (
+    "id,displayName,description,groupTypes,mailEnabled,onPremisesSyncEnabled,isAssignableToRole,visibility"
+)
 
 
 def group(payload: Mapping[str, Any]) -> Group:
@@ -104,6 +108,7 @@ def group(payload: Mapping[str, Any]) -> Group:
         description=payload.get("description"),
         read_only=_read_only(payload),
         role_assignable=bool(payload.get("isAssignableToRole")),
+        hidden=payload.get("visibility") == "HiddenMembership",
     )
 
 
@@ -169,9 +174,7 @@ def leavers(wanted: Wanted, reading: Reading, name: Callable[[Entry], str]) -> I
     for role, each in holders(reading):
         if not each.enabled:
             listed = Attribute(role, name(each)) in wanted.grants
-            step = (
-                "take it out of the document" if listed else "its removal is planned, or waits for adoption"
-            )
+            step = "take it out of the document" if listed else "no document lists it"
             yield Finding(
                 rule="leaver",
                 address=wanted.address,

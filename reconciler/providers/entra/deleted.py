@@ -5,7 +5,9 @@ Entra keeps deleted users, groups and applications for 30 days (Microsoft docs: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
 from reconciler.providers.entra.batch import batch
 from reconciler.providers.entra.client import Failed, GraphClient
@@ -14,6 +16,8 @@ from reconciler.providers.entra.wire import Call, literal, query
 FEW = 200
 """Names that are asked for in one run: the answer explains, and decides nothing."""
 
+_MANGLED = re.compile(r"^[0-9a-f]{32}")
+"""A deleted user's name gets its id as a prefix, so that the name is free for somebody else."""
 _KINDS = {"user": "user", "group": "group", "sp": "servicePrincipal"}
 
 
@@ -29,25 +33,37 @@ async def soft_deleted(client: GraphClient, names: Mapping[str, str]) -> dict[st
         if isinstance(reply, Failed) or not reply.ok or not isinstance(reply.payload, dict):
             continue
         values = reply.payload.get("value", [reply.payload])
-        if isinstance(values, list) and values and isinstance(values[0], dict) and values[0].get("id"):
-            when = str(values[0].get("deletedDateTime") or "").partition("T")[0]
+        match = next((one for one in values if pinned_or_named(one, name, asked[name])), None)
+        if match is not None:
+            when = str(match.get("deletedDateTime") or "").partition("T")[0]
             found[name] = (
-                f"was deleted{' on ' + when if when else ''} as {values[0]['id']} and can be restored for 30 "
+                f"was deleted{' on ' + when if when else ''} as {match['id']} and can be restored for 30 "
                 "days; restore it, or remove it from the policies"
             )
     return found
+
+
+def pinned_or_named(payload: Mapping[str, Any], principal: str, pin: str) -> bool:
+    """Whether a deleted object is the one that is missed: filters are optional for the service, here not."""
+    kind, _, plain = principal.partition(":")
+    if pin:
+        return str(payload.get("id", "")).lower() == pin.lower()
+    if kind == "user":
+        name = str(payload.get("userPrincipalName") or "").lower()
+        return plain.lower() in (name, _MANGLED.sub("", name))
+    return payload.get("displayName") == plain
 
 
 def _call(name: str, pin: str) -> Call:
     kind, _, plain = name.partition(":")
     if pin:
         return Call(path=f"/directory/deletedItems/{pin}")
-    # A deleted user's name is prefixed with its id, so that the name is free for somebody else.
     condition = (
         f"endsWith(userPrincipalName,{literal(plain)})"
         if kind == "user"
         else f"displayName%20eq%20{literal(plain)}"
     )
     path = f"/directory/deletedItems/microsoft.graph.{_KINDS.get(kind, 'user')}"
-    options = query(filter=condition, select="id,displayName,deletedDateTime", count="true", top="1")
+    select = "id,deletedDateTime," + ("userPrincipalName" if kind == "user" else "displayName")
+    options = query(filter=condition, select=select, count="true")
     return Call(path=path + options, advanced=True)

@@ -147,9 +147,9 @@ class Who:
         for principal in principals:
             kind, _, name = principal.partition(":")
             by_kind.setdefault(kind, []).append(name)
+        surveys = await asyncio.gather(*(self._survey(kind, names) for kind, names in by_kind.items()))
         found: dict[str, list[Entry] | Trouble] = {}
-        for kind, names in by_kind.items():
-            known = await self._survey(kind, names)
+        for (kind, names), known in zip(by_kind.items(), surveys, strict=True):
             for name in names:
                 payloads = known.by_name.get(fold(name), [])
                 if isinstance(payloads, Trouble):

@@ -72,7 +72,7 @@ def _spelt_out(value: Any) -> Any:
 
 GroupName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=256),
+    StringConstraints(max_length=256),
     BeforeValidator(_group_name, json_schema_input_type=str),
 ]
 Membership = Annotated[Terminable, BeforeValidator(_spelt_out, json_schema_input_type=Principal | Terminable)]
@@ -188,7 +188,9 @@ def wanted(declared: Declared, context: Context) -> Wanted:
 
 def compile_groups(declared: Sequence[Declared], context: Context) -> Compiled:
     """Every group document of the policies as things wanted; no two documents share a group."""
-    return Compiled(wanted=[wanted(each, context) for each in declared])
+    name = context.environment.name
+    here = (each for each in declared if not each.environments or name in each.environments)
+    return Compiled(wanted=[wanted(each, context) for each in here])
 
 
 DOCUMENT: DocumentKind[Any] = DocumentKind(

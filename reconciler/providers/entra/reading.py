@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from reconciler.core.model import (
     Address,
@@ -21,7 +20,7 @@ from reconciler.core.model import (
     Unlisted,
     Wanted,
 )
-from reconciler.providers.contract import Question
+from reconciler.providers.contract import Boundary, Question
 from reconciler.providers.entra import canonical
 from reconciler.providers.entra.batch import Listing
 from reconciler.providers.entra.canonical import Entry, Group, Reading, entry, group
@@ -33,7 +32,7 @@ from reconciler.providers.entra.relations import MEMBERS, OWNERS, read_relations
 from reconciler.providers.entra.survey import Survey, confirm, fold, survey
 from reconciler.providers.entra.wire import Trouble
 
-WILD = "*?["
+WILD = "*?"
 
 
 @dataclass(slots=True)
@@ -79,13 +78,12 @@ class Reader:
     def _address(self, name: str) -> Address:
         return Address(PROVIDER, self.installation, GROUP_KIND, name)
 
-    def _patterns(self) -> list[tuple[str, str]]:
-        """Tenant and pattern of every boundary over this directory's groups."""
+    def _boundaries(self) -> list[Boundary]:
+        """Every boundary over this directory's groups."""
         return [
-            (boundary.tenant, pattern)
+            boundary
             for boundary in self.question.boundaries
             if boundary.kind == GROUP_KIND and boundary.installation in ("", "*", self.installation)
-            for pattern in boundary.patterns
         ]
 
     async def _survey(self) -> Survey:
@@ -95,7 +93,7 @@ class Reader:
         if ready is not None:
             await confirm(self.client, canonical.GROUP, ready, names)
             return ready
-        prefixes = {_prefix(pattern) for _, pattern in self._patterns()}
+        prefixes = {_prefix(pattern) for each in self._boundaries() for pattern in each.patterns}
         return await survey(self.client, canonical.GROUP, names, prefixes)
 
     async def _pinned(self) -> Mapping[str, str]:
@@ -165,10 +163,15 @@ class Reader:
         for address, (_, place) in places.items():
             members, owners = parts[address, MEMBERS], parts.get((address, OWNERS))
             trouble = next((part for part in (members, owners) if isinstance(part, Trouble)), None)
+            if trouble is None and place.hidden and not members:
+                # Whether a service shows a hidden membership as empty or refuses it differs.
+                trouble = Trouble("its membership is hidden and reads as empty: it needs Member.Read.Hidden")
+            reading = None if trouble else self._reading(place, members, owners)
+            trouble = trouble or _unreadable(reading)
             if trouble is not None:
                 self._gap(address, trouble)
-                continue
-            readings[address] = self._reading(place, members, owners)
+            elif reading is not None:
+                readings[address] = reading
         return readings
 
     def _reading(self, place: Group, members: Listing, owners: Listing | None) -> Reading:
@@ -213,10 +216,6 @@ class Reader:
             return
         kept: dict[Attribute, str] = {}
         for role, each in canonical.holders(reading):
-            if not each.readable:
-                reason = f"a {role} of type {each.kind} ({each.id}) may not be read by this identity"
-                self._gap(address, Trouble(f"{reason}: it needs Directory.Read.All"))
-                return
             why, unreadable = self.who.doubt(each)
             if unreadable:
                 self._gap(address, Trouble(f"{role} {each.principal} ({each.id}): {why}"))
@@ -230,8 +229,8 @@ class Reader:
         self.findings.extend(canonical.leavers(want, reading, self.who.spelled))
 
     def _unmanaged(self, groups: Survey) -> None:
-        patterns = self._patterns()
-        if not patterns:
+        boundaries = self._boundaries()
+        if not boundaries:
             return
         if isinstance(groups.below, Trouble):
             self._gap(self._address("*"), groups.below)
@@ -239,7 +238,7 @@ class Reader:
         claimed = {address.locator for address in self._names()}
         for payload in groups.below:
             name = str(payload.get("displayName") or "")
-            tenant = next((tenant for tenant, pattern in patterns if fnmatchcase(name, pattern)), None)
+            tenant = next((each.tenant for each in boundaries if each.covers(name)), None)
             if tenant is not None and name not in claimed:
                 self.findings.append(
                     Finding(
@@ -249,6 +248,15 @@ class Reader:
                         text=f"group {payload.get('id')} lies within the boundary and no document claims it",
                     )
                 )
+
+
+def _unreadable(reading: Reading | None) -> Trouble | None:
+    """Trouble with a holder of whom the service shows no more than that there is one."""
+    for role, each in canonical.holders(reading) if reading else ():
+        if not each.readable:
+            hidden = f"a {role} of type {each.kind} ({each.id}) may not be read by this identity"
+            return Trouble(f"{hidden}: it needs Directory.Read.All")
+    return None
 
 
 def _holders(reading: Reading) -> Iterable[Entry]:

@@ -234,7 +234,7 @@ class Writer:
             if isinstance(reply, Reply) and reply.status == 409:
                 # Another change of the same group was under way, perhaps one of this very batch.
                 (reply,) = await batch(self.client, [self._removal(ground, role, action)])
-            gone = isinstance(reply, Reply) and reply.status == 404
+            gone = isinstance(reply, Reply) and _is_absent(reply)
             self._end(already(action) if gone else outcome(action, reply, right))
             if gone or (isinstance(reply, Reply) and reply.ok):
                 ground.held[role].pop(principal_id(action), None)
@@ -269,6 +269,11 @@ class Writer:
 
     def _reference(self, action: Action) -> str:
         return f"{self.client.root()}/directoryObjects/{principal_id(action)}"
+
+
+def _is_absent(reply: Reply) -> bool:
+    """Whether a removal was refused because there was nothing to remove."""
+    return reply.status == 404 or (reply.status == 400 and "not exist" in reply.message)
 
 
 def nickname(name: str) -> str:
