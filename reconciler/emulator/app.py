@@ -111,9 +111,14 @@ def _ordered(fault: Fault) -> Response:
     return Response(fault.status, list(fault.headers.items()), fault.body.encode())
 
 
-def _abort(send: Send) -> None:
+def _transport(send: Send) -> Any:
     # ASGI has no word for "drop the connection"; uvicorn's cycle object owns the transport.
-    send.__self__.transport.abort()  # type: ignore[attr-defined]
+    cycle: Any = send
+    return cycle.__self__.transport
+
+
+def _abort(send: Send) -> None:
+    _transport(send).abort()
 
 
 async def _respond(send: Send, response: Response, cut: bool = False) -> None:
@@ -131,6 +136,6 @@ async def _respond(send: Send, response: Response, cut: bool = False) -> None:
             }
         )
         await asyncio.sleep(0)
-        send.__self__.transport.close()  # type: ignore[attr-defined]
+        _transport(send).close()
         return
     await send({"type": "http.response.body", "body": response.body})

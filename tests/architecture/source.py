@@ -62,6 +62,8 @@ class Import(NamedTuple):
 
     line: int
     target: str
+    runs: bool = True
+    """False under `if TYPE_CHECKING`, which only a type checker follows."""
 
     def reaches(self, package: str) -> bool:
         return self.target == package or self.target.startswith(package + ".")
@@ -92,12 +94,14 @@ def sources(*folders: str) -> list[Source]:
 
 def imports(source: Source) -> Iterator[Import]:
     """Everything a file imports, wherever in it, `import_module("…")` with a literal name included."""
+    typing_only = _typing_only(source.tree)
     for node in ast.walk(source.tree):
+        runs = id(node) not in typing_only
         if isinstance(node, ast.Import):
-            yield from (Import(node.lineno, alias.name) for alias in node.names)
+            yield from (Import(node.lineno, alias.name, runs) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             origin = _origin(source, node)
-            yield from (Import(node.lineno, f"{origin}.{alias.name}") for alias in node.names)
+            yield from (Import(node.lineno, f"{origin}.{alias.name}", runs) for alias in node.names)
         elif isinstance(node, ast.Call) and _last_name(node.func) in {"import_module", "__import__"}:
             literals = (arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant))
             yield from (Import(node.lineno, text) for text in literals if isinstance(text, str))
@@ -114,6 +118,15 @@ def dotted_names(source: Source) -> Iterator[tuple[int, str]]:
             chain = _chain(node)
             if chain:
                 yield node.lineno, ".".join((aliases.get(chain[0], chain[0]), *chain[1:]))
+
+
+def _typing_only(tree: ast.Module) -> set[int]:
+    guarded = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING"
+    )
+    return {id(inner) for node in guarded for statement in node.body for inner in ast.walk(statement)}
 
 
 def _origin(source: Source, node: ast.ImportFrom) -> str:

@@ -12,7 +12,9 @@ from tests.architecture.source import ROOT, Source, imports, sources
 RANK = {
     "cli": 5,
     "reconcile": 4,
+    "court": 4,
     "apply": 3,
+    "survey": 3,
     "providers": 2,
     "policy": 2,
     "report": 2,
@@ -146,11 +148,10 @@ def import_graph(files: list[Source]) -> dict[str, frozenset[str]]:
     def resolve(target: str) -> str:
         return target if target in names else target.rpartition(".")[0]
 
-    return {
-        source.module: frozenset(resolve(found.target) for found in imports(source))
-        & (names - {source.module})
-        for source in files
+    graph = {
+        source.module: {resolve(found.target) for found in imports(source) if found.runs} for source in files
     }
+    return {module: frozenset(targets & names - {module}) for module, targets in graph.items()}
 
 
 def provider_folders() -> frozenset[str]:
@@ -285,6 +286,11 @@ def test_a_circle_is_caught() -> None:
         Source("reconciler/core/b.py", "from reconciler.core.c import x"),
         Source("reconciler/core/c.py", "import reconciler.core.a"),
         Source("reconciler/core/d.py", "import reconciler.core.a"),
+        Source("reconciler/core/e.py", "from reconciler.core import f"),
+        Source(
+            "reconciler/core/f.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from reconciler.core import e",
+        ),
     ]
     assert cycles(import_graph(files)) == [
         "reconciler.core.a -> reconciler.core.b -> reconciler.core.c -> reconciler.core.a"
