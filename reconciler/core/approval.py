@@ -5,7 +5,7 @@ Consent is spent: it is given once, for one transition, and never outlives the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -94,8 +94,8 @@ class Court:
 
     approvals: Sequence[Approval]
     entitlements: Sequence[Entitlement]
-    authors: Mapping[str, frozenset[str]]
-    """Per policy file, who last wrote it, as the commits say: approving one's own wish alone is refused."""
+    authors: Callable[[Action], frozenset[str]]
+    """Who asked for an action, as the commits say: approving one's own wish alone is refused."""
     spent: frozenset[tuple[str, str]]
     """(approval, action id) of everything that was sent before, whatever came of it."""
     today: date = date.min
@@ -190,9 +190,9 @@ def _objection(action: Action, approval: Approval, violations: Sequence[Violatio
     if not entitled:
         who = ", ".join(sorted(approval.approvers)) or "nobody known to the commit"
         return f"{where}: {who} may not approve {action.verb} of {action.address.kind} for {action.tenant}"
-    if entitled <= court.authors.get(action.source.file, frozenset()):
+    if entitled <= court.authors(action):
         return (
-            f"{where}: {', '.join(sorted(entitled))} also wrote {action.source.file}; "
+            f"{where}: {', '.join(sorted(entitled))} also wrote {action.source}; "
             "a second person has to approve it"
         )
     unheeded = (_unheeded(violation, approval, rules, entitled) for violation in violations)

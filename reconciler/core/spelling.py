@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 
 PRINCIPAL = re.compile(r"(user|group|sp):(?=\S)[^\x00-\x1f\x7f]{1,256}(?<=\S)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
+@lru_cache(maxsize=1 << 16)
 def principal(text: str) -> str:
     """The one spelling of a principal's name; raises ValueError when it is none.
 

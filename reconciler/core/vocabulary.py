@@ -36,6 +36,16 @@ class Boundary:
 
 @cache
 def _matcher(pattern: str) -> Callable[[str], object]:
+    plain = pattern.rstrip("*")
+    if not set(plain) & {"*", "?"}:
+        # Nearly all patterns are of these three forms, and compiling thousands of expressions takes long.
+        match pattern[len(plain) :]:
+            case "":
+                return pattern.__eq__
+            case "*":
+                return lambda locator: locator.startswith(plain) and "/" not in locator[len(plain) :]
+            case _:
+                return lambda locator: locator.startswith(plain)
     expression = ""
     for token in re.findall(r"\*\*|\*|\?|[^*?]+", pattern):
         expression += {"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(token) or re.escape(token)

@@ -97,8 +97,8 @@ def _notes(action: Action, by_id: Mapping[str, Action], columns: int) -> Iterato
     if evidence.counts:
         total = sum(evidence.counts.values())
         met = ", ".join(
-            f"{count} with {'nothing' if value == '-' else value}"
-            for value, count in sorted(evidence.counts.items())
+            f"{number} with {'nothing' if value == '-' else value}"
+            for value, number in sorted(evidence.counts.items())
         )
         samples = (
             f"; e.g. {', '.join(plain(sample) for sample in evidence.samples)}" if evidence.samples else ""

@@ -1,0 +1,82 @@
+"""`approve`: write approvals for a saved plan, one file per tenant, to be committed and reviewed."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from reconciler.cli_plan import write
+from reconciler.cli_session import now, say
+from reconciler.cli_show import read_plan
+from reconciler.core.approval import PLATFORM
+from reconciler.core.errors import ReconcilerError
+from reconciler.core.plan import Action, Plan
+from reconciler.policy.consent import render
+
+DAYS = 14
+"""How long an approval can be used when nobody says otherwise."""
+
+
+def run(arguments: Namespace) -> int:
+    """Write the files and name them; nothing is applied and nothing is committed."""
+    plan = read_plan(arguments.plan)
+    actions = chosen(plan, arguments.only)
+    overrides = dict(_override(text) for text in arguments.override)
+    _known_rules(plan, overrides)
+    today = now().date()
+    expires = arguments.expires or today + timedelta(days=DAYS)
+    if expires < today:
+        raise ReconcilerError(f"--expires {expires} has passed; name a day from {today} on")
+    for tenant in sorted({action.tenant for action in actions}):
+        own = [action for action in actions if action.tenant == tenant]
+        path = folder(tenant) / f"{today}-{plan.environment}-{own[0].id[:8]}.yaml"
+        target: Path = arguments.root / path
+        if target.exists():
+            raise ReconcilerError(f"{target} is already there; commit or remove it first")
+        write(target, render(own, plan.environment, arguments.because, expires, overrides))
+        print(path)
+    say("commit them; they count once they are on the protected branch, put there by somebody entitled")
+    return 0
+
+
+def chosen(plan: Plan, prefixes: Sequence[str]) -> list[Action]:
+    """The actions with these ids, or all of them; raises ReconcilerError for a prefix that fits none."""
+    if not plan.actions:
+        raise ReconcilerError("the plan has no actions, so there is nothing to approve")
+    if not prefixes:
+        return list(plan.actions)
+    picked: dict[str, Action] = {}
+    for prefix in prefixes:
+        fitting = [
+            action for action in plan.actions if len(prefix) >= 4 and action.id.startswith(prefix.lower())
+        ]
+        if len(fitting) != 1:
+            what = f"fits {len(fitting)} actions" if fitting else "fits no action"
+            raise ReconcilerError(
+                f"--only {prefix} {what} of the plan; give more of an id that `show` prints"
+            )
+        picked[fitting[0].id] = fitting[0]
+    return [action for action in plan.actions if action.id in picked]
+
+
+def folder(tenant: str) -> Path:
+    """Where a tenant's approvals live."""
+    base = Path("policies") if tenant == PLATFORM else Path("tenants.d") / tenant
+    return base / "approvals"
+
+
+def _override(text: str) -> tuple[str, str]:
+    rule, separator, why = text.partition("=")
+    if not separator or not rule.strip() or not why.strip():
+        raise ReconcilerError(f"--override {text!r} gives no reason; write RULE=REASON")
+    return rule.strip(), why.strip()
+
+
+def _known_rules(plan: Plan, overrides: dict[str, str]) -> None:
+    broken = {violation.rule for violation in plan.violations}
+    for rule in overrides:
+        if rule not in broken:
+            names = ", ".join(sorted(broken)) or "none"
+            raise ReconcilerError(f"--override {rule}: this plan breaks no such rule; it breaks {names}")

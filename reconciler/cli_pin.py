@@ -1,0 +1,38 @@
+"""`pin`: write down which object every name of the policies stands for today."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from reconciler.cli_plan import write
+from reconciler.cli_session import begin, open_cloud, say, vocabularies
+from reconciler.core.errors import ReconcilerError
+from reconciler.core.model import Presence
+from reconciler.report.clean import plain
+
+FILE = "policies/principals.lock.yaml"
+
+
+def run(arguments: Namespace) -> int:
+    """Ask the directory and write the lock file; what could not be pinned is named, and keeps its old pin."""
+    from reconciler.policy.lock import render, updated
+    from reconciler.survey import desire, identify
+
+    session = begin(arguments, None)
+    with open_cloud(session.environment, session.pins, session.root, frozenset()) as cloud:
+        identities = identify(desire(session.inputs, vocabularies()), cloud.directory)
+    lock = updated(session.policies.lock, session.environment.entra.name, identities.values())
+    text = render(lock)
+    path = session.root / FILE
+    fresh = path.is_file() and path.read_text("utf-8") == text
+    unpinned = [who for who in identities.values() if who.presence is not Presence.KNOWN]
+    for identity in sorted(unpinned, key=lambda each: each.principal):
+        say(f"not pinned: {plain(identity.principal)}: {plain(identity.reason or identity.presence.value)}")
+    if fresh:
+        say(f"{FILE} is up to date: {len(identities) - len(unpinned)} names")
+        return 0
+    if arguments.check:
+        raise ReconcilerError(f"{FILE} is out of date; run `reconciler pin`, review the change and commit it")
+    write(path, text)
+    say(f"wrote {FILE}: {len(identities) - len(unpinned)} names pinned; review it like a change of access")
+    return 0

@@ -1,0 +1,212 @@
+"""One run of a command: which policies, which environment, which systems; and how to speak to the person."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.environment import Environment
+from reconciler.core.errors import PolicyError
+from reconciler.core.model import Kind
+from reconciler.core.vocabulary import Problem, Vocabulary
+from reconciler.providers.registry import VOCABULARIES
+from reconciler.report.lines import Line, plain
+
+if TYPE_CHECKING:
+    from reconciler.policy.policies import Policies
+    from reconciler.policy.tree import Tree
+    from reconciler.store.contract import Store
+    from reconciler.survey import Cloud, Inputs
+
+STYLES = {
+    "heading": "bold",
+    "add": "green",
+    "change": "cyan",
+    "remove": "bold red",
+    "bad": "bold red",
+    "warn": "yellow",
+    "good": "bold green",
+    "dim": "dim",
+    "name": "bold cyan",
+}
+KINDS: Mapping[str, Kind] = {kind.name: kind for vocabulary in VOCABULARIES for kind in vocabulary.kinds}
+
+
+def columns() -> int:
+    """How wide the person's screen is; 100 where there is none."""
+    return shutil.get_terminal_size((100, 40)).columns
+
+
+def show(lines: Iterable[Line]) -> None:
+    """Print lines on standard output: with colours on a terminal, unless NO_COLOR is set."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        sys.stdout.write(plain(lines))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*((text, STYLES.get(style, "")) for style, text in line)))
+
+
+def say(text: str) -> None:
+    """A word to the person beside the data: on standard error."""
+    print(text, file=sys.stderr)
+
+
+class Teller:
+    """Progress on standard error: one line that renews itself on a terminal, nothing in a pipe."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._wide = 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Say how far one piece of work is."""
+        if self._live:
+            text = f"  {what} {done}/{total}" if total else f"  {what} {done}"
+            sys.stderr.write(f"\r{text:<{self._wide}}")
+            self._wide = len(text)
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        """Leave a clean line."""
+        if self._live and self._wide:
+            sys.stderr.write("\r" + " " * self._wide + "\r")
+            sys.stderr.flush()
+
+
+def now() -> datetime:
+    """The present moment, UTC."""
+    return datetime.now(UTC)
+
+
+def tree(root: Path, revision: str | None) -> Tree:
+    """The policies as they lie in the folder, or at a git revision; raises PolicyError."""
+    if revision is None:
+        from reconciler.policy.tree import WorkingTree
+
+        return WorkingTree(root)
+    from reconciler.policy.revision import open_revision
+
+    return open_revision(root, revision)
+
+
+def load(root: Path, revision: str | None) -> Policies:
+    """The policies; raises PolicyError where there are none, or where the platform's half is wrong."""
+    from reconciler.policy.load import load as load_tree
+
+    policies = load_tree(tree(root, revision), VOCABULARIES)
+    if policies.unusable:
+        raise PolicyError(told(policies.unusable))
+    return policies
+
+
+def told(problems: Sequence[Problem]) -> str:
+    """The platform's own errors as one message."""
+    rest = "".join(f"\n  {problem}" for problem in problems)
+    return f"the platform's policies are in error, so there is nothing to plan from:{rest}"
+
+
+def environment_of(policies: Policies, name: str | None) -> Environment:
+    """The environment that was asked for, by option or RECONCILER_ENV, or the only one there is."""
+    known = policies.environments
+    name = name or os.environ.get("RECONCILER_ENV") or (next(iter(known)) if len(known) == 1 else None)
+    if name is None:
+        raise PolicyError(f"which environment? give --env or RECONCILER_ENV: {', '.join(sorted(known))}")
+    if name not in known:
+        raise PolicyError(f"no environment {name!r} in policies/; there is {', '.join(sorted(known))}")
+    return known[name]
+
+
+def open_store(environment: Environment, root: Path) -> Store:
+    """The environment's memory: a folder, or a container of a lake."""
+    if environment.store.container:
+        from reconciler.providers.identity import azure_credential, ca_path
+        from reconciler.store.client_container import ContainerStore
+
+        credential = azure_credential(environment, os.environ, root)
+        return ContainerStore(environment.store.container, credential, ca_path(environment, root))
+    from reconciler.store.folder import FolderStore
+
+    return FolderStore(root / environment.store.folder / environment.name)
+
+
+@contextmanager
+def open_cloud(
+    environment: Environment, pins: Mapping[str, str], root: Path, needed: frozenset[str]
+) -> Iterator[Cloud]:
+    """The environment's systems, of which only those that the policies speak of are opened.
+
+    Entra is always among them: it says who is who.
+    """
+    from reconciler.survey import Cloud
+
+    opened: dict[str, Any] = {}
+    try:
+        for vocabulary in VOCABULARIES:
+            if vocabulary.provider in needed | {"entra"}:
+                opened[vocabulary.provider] = vocabulary.open(environment, os.environ, root)
+        opened["entra"].pins = pins
+        yield Cloud(providers=opened, directory=opened["entra"], kinds=KINDS)
+    finally:
+        for provider in opened.values():
+            provider.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Everything that planning in one environment needs."""
+
+    root: Path
+    policies: Policies
+    environment: Environment
+    store: Store
+    inputs: Inputs
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Providers that the policies or the journal speak of."""
+        declared = self.policies.declared_in(self.environment.name)
+        spoken = {name for name, documents in declared.items() if documents}
+        return frozenset(spoken | {key[0].split("/", 1)[0] for key in self.inputs.history.grants()})
+
+    @property
+    def pins(self) -> Mapping[str, str]:
+        """Names to object ids, as the lock file pins them for the environment's directory."""
+        return self.policies.pins(self.environment.name)
+
+
+def begin(arguments: Namespace, revision: str | None, as_of: date | None = None) -> Session:
+    """Read policies and journal; nothing of the cloud is asked yet."""
+    from reconciler.store.journal import read
+    from reconciler.survey import Inputs
+
+    policies = load(arguments.root, revision)
+    environment = environment_of(policies, arguments.env)
+    store = open_store(environment, arguments.root)
+    moment = now()
+    inputs = Inputs(
+        policies=policies,
+        environment=environment,
+        as_of=as_of or moment.date(),
+        now=moment,
+        history=read(store, environment.name),
+    )
+    return Session(
+        root=arguments.root, policies=policies, environment=environment, store=store, inputs=inputs
+    )
+
+
+def vocabularies() -> tuple[Vocabulary, ...]:
+    """What every provider adds to the policy language."""
+    return VOCABULARIES

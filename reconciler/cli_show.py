@@ -1,0 +1,41 @@
+"""`show`: print a saved plan.  It may be stale; looking at it is free."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from reconciler.cli_plan import print_plan
+from reconciler.core.errors import BadPlanFile
+from reconciler.core.plan import Plan
+from reconciler.core.planfile import from_document
+from reconciler.report.verdict import exit_code
+
+LARGEST = 1 << 30
+"""A plan file over 1 GiB is no plan that a person saved."""
+
+
+def run(arguments: Namespace) -> int:
+    """Print the plan; the exit code is the one that the plan itself had."""
+    made = read_plan(arguments.plan)
+    print_plan(made, arguments.format)
+    return exit_code(made)
+
+
+def read_plan(path: Path) -> Plan:
+    """A saved plan; raises BadPlanFile with what to do when it cannot be used."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise BadPlanFile(f"{path} is over 1 GiB; make the plan anew with `plan --out`")
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadPlanFile(
+            f"cannot read {path}: {error.strerror}; make a plan with `plan --out {path}`"
+        ) from None
+    except (ValueError, RecursionError):
+        raise BadPlanFile(f"{path} is not JSON; make the plan anew with `plan --out {path}`") from None
+    try:
+        return from_document(document)
+    except BadPlanFile as error:
+        raise BadPlanFile(f"{path}: {error}") from None

@@ -1,0 +1,170 @@
+"""Gather what a plan follows from: what the policies want, who is who, and what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from reconciler.core.diff import principals
+from reconciler.core.environment import Environment
+from reconciler.core.model import (
+    Address,
+    Identity,
+    Kind,
+    Lifecycle,
+    Live,
+    Presence,
+    Source,
+    Unlisted,
+    Wanted,
+)
+from reconciler.core.vocabulary import Context, Problem, Vocabulary
+from reconciler.policy.policies import Policies
+from reconciler.providers.contract import Directory, Progress, Provider, Question
+from reconciler.store.journal import History
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a plan follows from, beside live state."""
+
+    policies: Policies
+    environment: Environment
+    as_of: date
+    """The day for which dated grants are judged."""
+    now: datetime
+    """The moment from which the last 24 hours are counted."""
+    history: History = field(default_factory=History)
+    """What the environment's journals add up to."""
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Tenants whose documents are in error: nothing that they may contribute to is taken away."""
+        return frozenset(self.policies.blocked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """The systems of one environment."""
+
+    providers: Mapping[str, Provider]
+    directory: Directory
+    kinds: Mapping[str, Kind]
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for provider in self.providers.values():
+            provider.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """What the policies want in one environment, and what was wrong with some of them."""
+
+    wanted: Sequence[Wanted]
+    problems: Sequence[Problem]
+    former: Sequence[Wanted] = ()
+    """What no document speaks of any more, though grants were made through one: read, never touched."""
+
+
+def desire(inputs: Inputs, vocabularies: Sequence[Vocabulary]) -> Desired:
+    """Turn the documents that hold in the environment into what is wanted there."""
+    context = Context(environment=inputs.environment, as_of=inputs.as_of)
+    declared = inputs.policies.declared_in(inputs.environment.name)
+    wanted: list[Wanted] = []
+    problems = list(inputs.policies.problems)
+    for vocabulary in vocabularies:
+        compiled = vocabulary.compile(declared.get(vocabulary.provider, ()), context)
+        wanted.extend(compiled.wanted)
+        problems.extend(compiled.problems)
+    return Desired(
+        wanted=wanted,
+        problems=sorted(problems, key=lambda problem: (problem.source, problem.text)),
+        former=_former(inputs.history, {want.address for want in wanted}),
+    )
+
+
+def _former(history: History, claimed: set[Address]) -> list[Wanted]:
+    """Things that grants were made on, and that no document claims today."""
+    found: dict[Address, Wanted] = {}
+    for (text, _, _), record in history.grants().items():
+        address = Address.parse(text)
+        if address in claimed or address in found:
+            continue
+        place = record.action["source"]
+        found[address] = Wanted(
+            address=address,
+            tenant=str(record.action["tenant"]),
+            source=Source(place["file"], place["line"], place["column"]),
+            grants={},
+            unlisted=Unlisted.KEEP,
+        )
+    return list(found.values())
+
+
+def identify(desired: Desired, directory: Directory) -> dict[str, Identity]:
+    """What every principal of the policies stands for; one that this run creates is planned, not unknown."""
+    named = dict(directory.resolve(sorted(set(principals(desired.wanted, Live())))))
+    for want in desired.wanted:
+        principal = f"group:{want.address.locator}"
+        known = named.get(principal)
+        active = want.address.kind == "group" and want.lifecycle is Lifecycle.ACTIVE
+        if active and known is not None and known.presence is Presence.UNKNOWN:
+            # A group about to be renamed keeps its object id: its grants under the old name are its own.
+            before = directory.resolve([f"group:{want.was}"])[f"group:{want.was}"] if want.was else known
+            named[principal] = replace(known, presence=Presence.PLANNED, object_id=before.object_id)
+    return named
+
+
+def identify_found(live: Live, directory: Directory, named: Mapping[str, Identity]) -> dict[str, Identity]:
+    """All identities: those of the policies, and those of whoever else holds something."""
+    found = {name for name in principals((), live) if ":" in name and not name.startswith("id:")}
+    return {**directory.resolve(sorted(found - named.keys())), **named}
+
+
+def read(desired: Desired, cloud: Cloud, inputs: Inputs, tell: Progress) -> Live:
+    """Ask all providers at once; what cannot be read comes back as gaps."""
+    wanted = (*desired.wanted, *desired.former)
+    questions = [
+        Question(
+            wanted=[want for want in wanted if want.address.provider == name],
+            boundaries=inputs.policies.boundaries,
+            directory=cloud.directory,
+            as_of=inputs.as_of,
+            progress=tell,
+        )
+        for name in cloud.providers
+    ]
+    with ThreadPoolExecutor(max_workers=max(1, len(questions))) as pool:
+        return merged(
+            pool.map(
+                lambda each: each[0].read(each[1]), zip(cloud.providers.values(), questions, strict=True)
+            )
+        )
+
+
+def reader(desired: Desired, cloud: Cloud, as_of: date) -> Callable[[Sequence[Address]], Live]:
+    """A function that reads some of the wanted things again, and looks for nothing else."""
+
+    def read_again(addresses: Sequence[Address]) -> Live:
+        chosen = set(addresses)
+        lives = []
+        for name, provider in cloud.providers.items():
+            wanted = [w for w in desired.wanted if w.address in chosen and w.address.provider == name]
+            if wanted:
+                lives.append(provider.read(Question(wanted=wanted, directory=cloud.directory, as_of=as_of)))
+        return merged(lives)
+
+    return read_again
+
+
+def merged(lives: Iterable[Live]) -> Live:
+    """Several providers' answers as one."""
+    parts = list(lives)
+    return Live(
+        found={address: found for live in parts for address, found in live.found.items()},
+        gaps={address: gap for live in parts for address, gap in live.gaps.items()},
+        findings=[finding for live in parts for finding in live.findings],
+    )
