@@ -1,0 +1,219 @@
+"""Carry approved actions out on one lake: read again, decide per path, write, say what became of each.
+
+Its law: what is written was read a moment ago.  No service compares and swaps access control lists: their
+changes touch neither ETag nor Last-Modified, so that a condition would always hold (recorded traffic).  A
+change that somebody else makes between the reading and the write of one path is lost; that window is the time
+from the listing to the write of the path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.model import EXISTS, Unlisted, Wanted
+from reconciler.core.plan import Action, Outcome, Status
+from reconciler.providers.adls.acl import EXECUTE, OTHER, Acl, AclError, Conflict, Entry, merge
+from reconciler.providers.adls.acl import parse as parse_acl
+from reconciler.providers.adls.canonical import passing
+from reconciler.providers.adls.client import LakeReader, Refused
+from reconciler.providers.adls.client_write import LakeWriter
+from reconciler.providers.adls.documents import NAME
+from reconciler.providers.adls.ground import Tract, plots, tract
+from reconciler.providers.adls.reporting import lens_of
+from reconciler.providers.adls.sweep import Sweep, Unread
+from reconciler.providers.adls.writing import Edit, Toll, Write
+from reconciler.providers.transport import Lost, Unreachable
+
+AT_ONCE = 16
+"""Writes under way at once: they are single paths, and others use the account too."""
+
+Entries = Mapping[str, Sequence[Entry]]
+
+
+def ended(actions: Sequence[Action], status: Status, reason: str) -> list[Outcome]:
+    """The same outcome for all of these."""
+    return [Outcome(action=action.id, status=status, reason=reason) for action in actions]
+
+
+def failure(error: Refused | Unreachable | Lost) -> tuple[Status, str]:
+    """What a request without success means for its actions."""
+    if isinstance(error, Lost):
+        return Status.UNKNOWN, str(error)
+    hint = ""
+    if isinstance(error, Refused) and error.status == 403:
+        hint = "; grant the applying identity Storage Blob Data Owner on the container"
+    return Status.FAILED, f"{error}{hint}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Hand:
+    """What writing to one lake takes."""
+
+    reader: LakeReader
+    writer: LakeWriter
+
+    async def folder(self, want: Wanted, actions: Sequence[Action], entries: Entries) -> list[Outcome]:
+        """Every action on one declared folder: rename it, make it, edit its lists, delete it."""
+        ground = tract(want)
+        outcomes: list[Outcome] = []
+        edits: list[Action] = []
+        last: list[Action] = []
+        for action in actions:
+            if action.attribute.role == NAME:
+                outcomes.append(await self._rename(ground, action))
+            elif action.attribute.role != EXISTS:
+                edits.append(action)
+            elif action.after is None:
+                last.append(action)
+            else:
+                outcomes.append(await self._create(ground, action))
+        if edits:
+            outcomes += await self._edit(ground, edits, entries)
+        return outcomes + [await self._delete(ground, action) for action in last]
+
+    async def way(self, want: Wanted, actions: Sequence[Action], entries: Entries) -> list[Outcome]:
+        """Every action on one directory that leads to declared folders."""
+        container, _, path = want.address.locator.partition("/")
+        try:
+            acl = parse_acl((await self.reader.control(container, path)).acl)
+        except Refused as error:
+            hint = "; it does not exist yet" if error.status == 404 else ""
+            return ended(actions, Status.FAILED, f"nothing was sent: {error}{hint}")
+        except (Unreachable, Lost, AclError) as error:
+            return ended(actions, Status.FAILED, f"nothing was sent: {error}")
+        outcomes: list[Outcome] = []
+        changes: dict[Entry, int | None] = {}
+        sent: list[Action] = []
+        for action in actions:
+            who = entries[action.attribute.principal]
+            present = passing(acl, who, action.attribute in want.grants)
+            if present == action.after:
+                outcomes += ended([action], Status.ACCEPTED, "held already")
+            elif present not in action.before:
+                reason = f"it holds {present or 'nothing'} by now; plan again"
+                outcomes += ended([action], Status.REFUSED, reason)
+            else:
+                sent.append(action)
+                changes.update((entry, _passage(acl, entry, action.after is not None)) for entry in who)
+        return outcomes + await self._pass(container, path, acl, changes, sent)
+
+    async def _pass(
+        self,
+        container: str,
+        path: str,
+        acl: Acl,
+        changes: Mapping[Entry, int | None],
+        actions: Sequence[Action],
+    ) -> list[Outcome]:
+        if not actions:
+            return []
+        try:
+            merged = merge(acl, changes, {})
+        except Conflict as error:
+            return ended(actions, Status.FAILED, f"nothing was sent: {error}")
+        try:
+            await self.writer.assign(container, path, merged.text)
+        except (Refused, Unreachable, Lost) as error:
+            return ended(actions, *failure(error))
+        return ended(actions, Status.ACCEPTED, "written")
+
+    async def _create(self, ground: Tract, action: Action) -> Outcome:
+        try:
+            made = await self.writer.create(ground.container, ground.path)
+            if made and ground.want.adopted and ground.want.unlisted is Unlisted.REVOKE:
+                await self._bare(ground)
+        except (Refused, Unreachable, Lost) as error:
+            return ended([action], *failure(error))[0]
+        return ended([action], Status.ACCEPTED, "made" if made else "is there already")[0]
+
+    async def _bare(self, ground: Tract) -> None:
+        """Take from a new folder what it inherited: nobody has used it yet, and only its document counts."""
+        acl = parse_acl((await self.reader.control(ground.container, ground.path)).acl)
+        scopes = [acl.access, *([acl.default] if acl.default else [])]
+        gone: list[dict[Entry, int | None]] = [dict.fromkeys((*scope.named, OTHER)) for scope in scopes]
+        bare = merge(acl, gone[0], gone[1] if len(gone) > 1 else {})
+        if bare != acl:
+            await self.writer.assign(ground.container, ground.path, bare.text)
+
+    async def _rename(self, ground: Tract, action: Action) -> Outcome:
+        container, _, path = str(action.before[0]).partition("/")
+        try:
+            await self.writer.rename(container, path, f"{ground.container}/{ground.path}")
+        except (Refused, Unreachable, Lost) as error:
+            return ended([action], *failure(error))[0]
+        return ended([action], Status.ACCEPTED, f"renamed from {action.before[0]}")[0]
+
+    async def _delete(self, ground: Tract, action: Action) -> Outcome:
+        try:
+            await self.reader.remove(ground.container, ground.path)
+        except Refused as error:
+            if error.status == 404:
+                return ended([action], Status.ACCEPTED, "is gone already")[0]
+            if error.status == 409:
+                reason = "it is not empty: move or delete what is in it first"
+                return ended([action], Status.REFUSED, reason)[0]
+            return ended([action], *failure(error))[0]
+        except (Unreachable, Lost) as error:
+            return ended([action], *failure(error))[0]
+        return ended([action], Status.ACCEPTED, "deleted")[0]
+
+    async def _edit(self, ground: Tract, actions: Sequence[Action], entries: Entries) -> list[Outcome]:
+        # Deeper folders keep their gaps here, and none of them is read.
+        edit = Edit(lens=lens_of(ground), actions=actions, entries=entries)
+        sweep = Sweep(
+            reader=self.reader,
+            container=ground.container,
+            plots=plots([ground]),
+            make=lambda tract: edit,
+        )
+        try:
+            reading = await sweep.run()
+            fault = reading.unread.get(ground.path)
+            if fault is not None:
+                raise fault
+        except (Unread, AclError) as error:
+            return ended(actions, Status.FAILED, f"nothing was sent: {error}")
+        if ground.path not in reading.sinks:
+            where = f"{ground.container}/{ground.path}"
+            return ended(actions, Status.FAILED, f"nothing was sent: {where} is not there")
+        # What is created meanwhile inherits the new default from directories that have it already.
+        for directories in (True, False):
+            await self._write_all(ground, edit, sorted(edit.writes[directories]))
+        return [edit.tolls[action.id].outcome(action) for action in actions]
+
+    async def _write_all(self, ground: Tract, edit: Edit, writes: Sequence[Write]) -> None:
+        waiting = iter(writes)
+
+        async def work() -> None:
+            for write in waiting:
+                await self._write(ground, [edit.tolls[ident] for ident in write.actions], write)
+
+        await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(writes)))))
+
+    async def _write(self, ground: Tract, tolls: Sequence[Toll], write: Write) -> None:
+        try:
+            await self.writer.assign(ground.container, write.path, write.acl)
+        except Refused as error:
+            # A path that is gone needs no list any more.
+            if error.status != 404:
+                for toll in tolls:
+                    toll.failed.append(write.path)
+                    toll.why_failed = failure(error)[1]
+        except Unreachable as error:
+            for toll in tolls:
+                toll.failed.append(write.path)
+                toll.why_failed = str(error)
+        except Lost:
+            for toll in tolls:
+                toll.lost.append(write.path)
+        else:
+            for toll in tolls:
+                toll.done += 1
+
+
+def _passage(acl: Acl, entry: Entry, through: bool) -> int | None:
+    """What an entry comes to when passing is granted or taken: everything else that it grants stays."""
+    held = acl.access.effective(entry) or 0
+    return held | EXECUTE if through else (held & ~EXECUTE) or None

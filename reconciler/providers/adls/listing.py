@@ -1,0 +1,143 @@
+"""Take List Blobs pages apart: a byte scanner for what the service usually sends, a parser for the rest.
+
+Its law: an entry never gets another entry's list, and a page that is not whole is an error, not a short page.
+
+The scanner costs a tenth of the fastest conforming parser.  It is trusted with plain elements only; a page
+with a comment, a CDATA section or a carriage return goes to the parser whole.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import unquote
+from xml.sax.saxutils import unescape
+
+END = b"</EnumerationResults>"
+UNUSUAL = (b"<!", b"\r", b"<?xml version='")
+UNENDED = "the page does not say whether another one follows"
+TYPES = {"directory": True, "file": False}
+
+
+class PageError(Exception):
+    """A page that is cut short, or is no List Blobs page at all."""
+
+
+class Listed(NamedTuple):
+    """One path of a listing."""
+
+    name: str
+    """From the container's root, without a slash at the end."""
+    acl: str | None
+    """The whole list as text; None where the service did not say."""
+    directory: bool | None
+    """None where the service did not say."""
+
+
+class Page(NamedTuple):
+    """One answer of a listing."""
+
+    entries: list[Listed]
+    marker: str
+    """Where the next page begins; "" after the last one."""
+
+
+def scan(body: bytes) -> Page:
+    """The entries of a page; raises PageError."""
+    if not body.rstrip().endswith(END):
+        raise PageError(f"the page of {len(body)} bytes is cut short or is no listing")
+    if any(sign in body for sign in UNUSUAL) or b"<EnumerationResults " not in body[:4096]:
+        return parse(body)
+    chunks = body.split(b"<Blob>")
+    before, *rest = chunks
+    entries = list(_prefixes(before))
+    known: dict[bytes, str] = {}
+    for chunk in rest:
+        end = chunk.find(b"</Blob>")
+        if end < 0:
+            return parse(body)
+        entries.append(_entry(chunk, end, known))
+        if b"<BlobPrefix>" in chunk[end:]:
+            entries += _prefixes(chunk[end:])
+    return Page(entries, _marker(chunks[-1]))
+
+
+def _entry(chunk: bytes, end: int, known: dict[bytes, str]) -> Listed:
+    close = chunk.find(b"</Name>", 0, end)
+    if close < 0:
+        raise PageError("an entry of the listing has no name")
+    raw = chunk[6:close] if chunk.startswith(b"<Name>") else None
+    name = _element(chunk[: close + 7]) if raw is None or b"&" in raw else raw.decode()
+    acl = None
+    start = chunk.find(b"<Acl>", close, end)
+    if start >= 0:
+        text = chunk[start + 5 : chunk.find(b"<", start + 5, end)]
+        acl = known.get(text)
+        if acl is None:
+            acl = known[text] = unescape(text.decode())
+    directory = None
+    start = chunk.find(b"<ResourceType>", close, end)
+    if start >= 0:
+        directory = TYPES.get(chunk[start + 14 : chunk.find(b"<", start + 14, end)].decode())
+    return Listed(name, acl or None, directory)
+
+
+def _prefixes(text: bytes) -> Iterator[Listed]:
+    """Directories of a listing by level: each stands as a prefix that ends in a slash."""
+    known: dict[bytes, str] = {}
+    for chunk in text.split(b"<BlobPrefix>")[1:]:
+        end = chunk.find(b"</BlobPrefix>")
+        if end < 0:
+            raise PageError("a prefix of the listing has no end")
+        found = _entry(chunk, end, known)
+        yield Listed(found.name.removesuffix("/"), found.acl, True)
+
+
+def _marker(tail: bytes) -> str:
+    start = tail.rfind(b"<NextMarker>")
+    if start < 0:
+        if b"<NextMarker />" in tail or b"<NextMarker/>" in tail:
+            return ""
+        raise PageError(UNENDED)
+    return unescape(tail[start + 12 : tail.find(b"</NextMarker>", start)].decode())
+
+
+def _element(text: bytes) -> str:
+    """A name with escapes, read by the conforming parser."""
+    try:
+        return _name(ElementTree.fromstring(text))
+    except ElementTree.ParseError as error:
+        raise PageError(f"a name of the listing does not parse: {error}") from None
+
+
+def _name(element: ElementTree.Element | None) -> str:
+    if element is None:
+        raise PageError("an entry of the listing has no name")
+    text = element.text or ""
+    # Names that XML cannot hold are percent-encoded whole and say so (Microsoft docs: List Blobs).
+    return unquote(text) if element.get("Encoded") == "true" else text
+
+
+def parse(body: bytes) -> Page:
+    """The same by a conforming parser, ten times slower; raises PageError."""
+    if b"<!DOCTYPE" in body:
+        raise PageError("the page declares a document type, which the service never does")
+    try:
+        tree = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise PageError(f"the page does not parse: {error}") from None
+    if tree.tag != "EnumerationResults":
+        raise PageError(f"the page is <{tree.tag}>, not a listing")
+    entries = [
+        Listed(
+            _name(item.find("Name")).removesuffix("/" if item.tag == "BlobPrefix" else ""),
+            item.findtext("Properties/Acl") or None,
+            True if item.tag == "BlobPrefix" else TYPES.get(item.findtext("Properties/ResourceType") or ""),
+        )
+        for item in tree.findall("Blobs/*")
+    ]
+    marker = tree.findtext("NextMarker")
+    if marker is None:
+        raise PageError(UNENDED)
+    return Page(entries, marker)

@@ -1,0 +1,167 @@
+"""The lake provider: reads every declared tree, and writes exactly what was approved, path by path."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reconciler.core.environment import Environment, LakeSettings
+from reconciler.core.model import Address, Identity, Kind, Live, Presence, Wanted
+from reconciler.core.plan import Action, Outcome, Status
+from reconciler.providers import identity
+from reconciler.providers.adls.acl import OTHER, Entry
+from reconciler.providers.adls.applying import Hand, ended
+from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
+from reconciler.providers.adls.client_write import LakeWriter
+from reconciler.providers.adls.documents import KINDS, PROVIDER, TRAVERSE
+from reconciler.providers.adls.naming import EVERYBODY, Names, entry_of
+from reconciler.providers.adls.reading import LakeAnswer, asks, covering, read_lake
+from reconciler.providers.adls.reporting import Report
+from reconciler.providers.adls.roles import Roles
+from reconciler.providers.contract import Directory, Question
+from reconciler.providers.transport import Portal
+
+Result = TypeVar("Result")
+
+
+class Lakes:
+    """Every lake of one environment."""
+
+    name = PROVIDER
+    kinds: Sequence[Kind] = KINDS
+
+    def __init__(self, environment: Environment, environ: Mapping[str, str], root: Path | str) -> None:
+        self._settings = environment.lakes
+        self._wire = Wire(
+            credential=identity.azure_credential_aio(environment, environ, root),
+            context=identity.ssl_context(environment, root),
+            patience=environment.patience,
+        )
+        self._readers = {name: self._reader(lake, environment) for name, lake in environment.lakes.items()}
+        self._writers = {name: LakeWriter(reader) for name, reader in self._readers.items()}
+        self._portal: Portal | None = None
+        self._starting = threading.Lock()
+        self._asked: dict[Address, Wanted] = {}
+        """Everything that was read, with its layout: a write needs to know where a tree ends."""
+        self._strangers: dict[str, set[Entry]] = {}
+        """The entries of everybody who was met under an object id only."""
+        self._directory: Directory | None = None
+
+    def _reader(self, lake: LakeSettings, environment: Environment) -> LakeReader:
+        endpoints = Endpoints(
+            dfs=lake.dfs.rstrip("/"), blob=lake.blob.rstrip("/"), arm=environment.entra.arm.rstrip("/")
+        )
+        return LakeReader(wire=self._wire, endpoints=endpoints)
+
+    def read(self, question: Question) -> Live:
+        """Read everything asked for.  What cannot be read is a gap with its reason, never an exception."""
+        self._directory = question.directory
+        self._asked.update((want.address, want) for want in question.wanted)
+        by_lake: dict[str, list[Wanted]] = {}
+        for want in question.wanted:
+            by_lake.setdefault(want.address.installation, []).append(want)
+        answers = self._run(self._read(question, by_lake))
+        alive = [answer for answer in answers if not answer.dead]
+        names = Names()
+        names.learn(
+            question.directory,
+            {fact.principal for want in question.wanted for fact in (*want.grants, *want.terms)} - {""},
+            {entry for answer in alive for entry in answer.entries()},
+        )
+        for entry, name in names.by_entry.items():
+            if name.startswith("id:"):
+                self._strangers.setdefault(name, set()).add(entry)
+        report = Report(
+            names=names, boundaries=question.boundaries, holders=_holders(question.directory, alive)
+        )
+        for answer in answers:
+            if answer.dead:
+                report.dead(answer.lake, by_lake.get(answer.lake, ()), answer.dead)
+            else:
+                report.lake(answer)
+        return report.live()
+
+    async def _read(self, question: Question, by_lake: Mapping[str, Sequence[Wanted]]) -> list[LakeAnswer]:
+        done = 0
+
+        def count(paths: int) -> None:
+            nonlocal done
+            done += paths
+            question.progress("lake paths", done, 0)
+
+        async def one(lake: str) -> LakeAnswer:
+            wanted = by_lake.get(lake, ())
+            if lake not in self._settings:
+                gone = f"the environment names no lake {lake!r} any more"
+                return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=gone)
+            resource_id = self._settings[lake].resource_id.rstrip("/")
+            asked = asks(wanted, question.boundaries, lake)
+            return await read_lake(self._readers[lake], lake, resource_id, asked, count)
+
+        watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
+        return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))
+
+    def write(self, address: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+        """Merge these actions, all on one address, into what is there; one outcome per action."""
+        want = self._asked.get(address)
+        if want is None or self._directory is None:
+            return ended(actions, Status.FAILED, f"nothing was sent: {address} was not read before")
+        entries, refused = self._identify(actions)
+        outcomes = [outcome for action in actions for outcome in refused.get(action.id, ())]
+        sent = [action for action in actions if action.id not in refused]
+        if sent:
+            reader = self._readers[address.installation]
+            hand = Hand(reader=reader, writer=self._writers[address.installation])
+            work = hand.way if address.kind == TRAVERSE else hand.folder
+            outcomes += self._run(work(want, sent, entries))
+        return outcomes
+
+    def _identify(
+        self, actions: Sequence[Action]
+    ) -> tuple[dict[str, Sequence[Entry]], dict[str, list[Outcome]]]:
+        """Whose entries the actions are about, asked again; and the actions whose principal is not usable."""
+        assert self._directory is not None
+        named = {action.attribute.principal for action in actions} - {"", EVERYBODY}
+        asked = self._directory.resolve(sorted(name for name in named if not name.startswith("id:")))
+        entries: dict[str, Sequence[Entry]] = {EVERYBODY: [OTHER]}
+        refused: dict[str, list[Outcome]] = {}
+        for action in actions:
+            name = action.attribute.principal
+            if name in ("", EVERYBODY):
+                continue
+            if name.startswith("id:"):
+                entries[name] = sorted(self._strangers.get(name, ()))
+                continue
+            who = asked[name]
+            if who.presence is not Presence.KNOWN:
+                reason = f"{name}: {who.reason or who.presence}; nothing was sent"
+                refused[action.id] = ended([action], Status.REFUSED, reason)
+            elif action.object_ids.get(name, who.object_id) != who.object_id:
+                reason = f"{name} is another object by now ({who.object_id}); plan again"
+                refused[action.id] = ended([action], Status.REFUSED, reason)
+            else:
+                entries[name] = [entry_of(name, who.object_id)]
+        return entries, refused
+
+    def close(self) -> None:
+        """Let go of connections; the provider is not used afterwards."""
+        if self._portal is not None:
+            self._portal.run(self._wire.close())
+            self._portal.close()
+            self._portal = None
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run on the provider's own loop, where its connections live."""
+        with self._starting:
+            if self._portal is None:
+                self._portal = Portal("lakes")
+        return self._portal.run(work)
+
+
+def _holders(directory: Directory, answers: Iterable[LakeAnswer]) -> Mapping[str, Identity]:
+    """Who holds the role assignments that were met."""
+    ids = sorted({each.who for answer in answers for each in answer.roles.assignments})
+    return directory.name(ids) if ids else {}

@@ -1,0 +1,178 @@
+"""Read lakes: which containers to sweep for what, and what the sweeps come to.
+
+Its law: everything that was asked for comes back as found, as absent, or as a gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from reconciler.core.model import Wanted
+from reconciler.core.vocabulary import Boundary
+from reconciler.providers.adls.acl import AclError, Entry
+from reconciler.providers.adls.canonical import parsed
+from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader
+from reconciler.providers.adls.documents import FOLDER, TRAVERSE
+from reconciler.providers.adls.ground import Tally, Tract, plots, tract
+from reconciler.providers.adls.roles import Roles, read_roles
+from reconciler.providers.adls.sweep import Reading, Sweep, Unread
+from reconciler.providers.transport import Unreachable
+
+Count = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Ask:
+    """What is asked of one container."""
+
+    tracts: list[Tract] = field(default_factory=list)
+    aside: list[Tract] = field(default_factory=list)
+    """Folders that govern nothing: looked at where they are, in whosever tree that is."""
+    ways: dict[str, Wanted] = field(default_factory=dict)
+    """Directories on the way to declared folders, by path."""
+    parents: set[str] = field(default_factory=set)
+    """Directories in which undeclared folders are looked for."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one container answered."""
+
+    ask: Ask
+    main: Reading | Unread
+    aside: Reading | Unread
+
+    def tracts(self) -> Iterable[tuple[Tract, Reading | Unread]]:
+        """Every folder that was asked for, with the reading that it is in."""
+        yield from ((each, self.main) for each in self.ask.tracts)
+        yield from ((each, self.aside) for each in self.ask.aside)
+
+
+@dataclass(slots=True, kw_only=True)
+class LakeAnswer:
+    """What one lake answered."""
+
+    lake: str
+    containers: dict[str, Answer]
+    roles: Roles
+    dead: str = ""
+    """Why nothing at all could be asked."""
+
+    def entries(self) -> Iterable[Entry]:
+        """Everybody who has an entry anywhere in what was read."""
+        texts: set[str] = set()
+        for answer in self.containers.values():
+            for reading in (answer.main, answer.aside):
+                if isinstance(reading, Reading):
+                    texts.update(reading.lists[way] for way in answer.ask.ways if way in reading.lists)
+                    texts.update(key.acl for tally in tallies(reading) for key in tally.counts)
+        for text in texts:
+            try:
+                acl = parsed(text)
+            except AclError:
+                continue  # Whoever judges the path reports it.
+            yield from acl.access.named
+            yield from acl.default.named if acl.default else ()
+
+
+def tallies(reading: Reading) -> Iterable[Tally]:
+    """The counts of a reading."""
+    return (sink for sink in reading.sinks.values() if isinstance(sink, Tally))
+
+
+def asks(wanted: Iterable[Wanted], boundaries: Iterable[Boundary], lake: str) -> dict[str, Ask]:
+    """What to ask of each container of a lake."""
+    found: dict[str, Ask] = {}
+    for want in wanted:
+        container, _, path = want.address.locator.partition("/")
+        ask = found.setdefault(container, Ask())
+        if want.address.kind == TRAVERSE:
+            ask.ways[path] = want
+            continue
+        # Nobody declares a folder any more that comes without its layout.
+        (ask.tracts if "deeper" in want.details else ask.aside).append(tract(want))
+        if want.was:
+            former = tract(want, want.was)
+            found.setdefault(former.container, Ask()).aside.append(former)
+    for container, parent in _parents(found, boundaries, lake):
+        found.setdefault(container, Ask()).parents.add(parent)
+    return found
+
+
+def _parents(
+    found: Mapping[str, Ask], boundaries: Iterable[Boundary], lake: str
+) -> Iterable[tuple[str, str]]:
+    """Directories beside declared folders, and those in which a boundary's patterns begin."""
+    patterns = [pattern for each in covering(boundaries, lake) for pattern in each.patterns]
+    if not patterns:
+        return
+    places = {(name, each.path.rpartition("/")[0]) for name, ask in found.items() for each in ask.tracts}
+    for pattern in patterns:
+        fixed = pattern[: min((pattern.find(char) % (len(pattern) + 1) for char in "*?["), default=0)]
+        container, slash, path = fixed.rpartition("/")[0].partition("/")
+        if container:
+            places.add((container, path))
+    for container, parent in sorted(places):
+        ask = found.get(container)
+        inside = ask and any(parent == each.path or parent.startswith(each.path + "/") for each in ask.tracts)
+        if not inside:
+            yield container, parent
+
+
+def covering(boundaries: Iterable[Boundary], lake: str) -> list[Boundary]:
+    """The boundaries that speak of folders of this lake."""
+    return [each for each in boundaries if each.kind == FOLDER and each.installation in ("", "*", lake)]
+
+
+def within(boundaries: Iterable[Boundary], locator: str) -> list[str]:
+    """The tenants within whose boundaries a folder lies."""
+    return sorted(
+        {each.tenant for each in boundaries if any(fnmatchcase(locator, one) for one in each.patterns)}
+    )
+
+
+async def read_lake(
+    reader: LakeReader,
+    lake: str,
+    resource_id: str,
+    asked: Mapping[str, Ask],
+    count: Count,
+) -> LakeAnswer:
+    """Sweep every container of a lake, and ask who holds roles on it."""
+    try:
+        await reader.wire.sign_in(STORAGE_SCOPE)
+    except Unreachable as error:
+        return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=str(error))
+    names = sorted(asked)
+    # Boundaries alone make nobody hold anything on a container.
+    held = [name for name in names if asked[name].tracts or asked[name].aside or asked[name].ways]
+    roles, answers = await asyncio.gather(
+        read_roles(reader, lake, resource_id, held),
+        asyncio.gather(*(_container(reader, name, asked[name], count) for name in names)),
+    )
+    return LakeAnswer(lake=lake, containers=dict(zip(names, answers, strict=True)), roles=roles)
+
+
+async def _container(reader: LakeReader, container: str, ask: Ask, count: Count) -> Answer:
+    async def swept(tracts: Sequence[Tract], ways: Iterable[str], parents: Iterable[str]) -> Reading | Unread:
+        sweep = Sweep(
+            reader=reader,
+            container=container,
+            plots=plots(tracts),
+            make=lambda tract: Tally(tract.spots),
+            ways=frozenset(ways),
+            parents=frozenset(parents),
+            progress=count,
+        )
+        try:
+            return await sweep.run()
+        except Unread as error:
+            return error
+
+    main = await swept(ask.tracts, ask.ways, ask.parents)
+    if not ask.aside or isinstance(main, Unread):
+        return Answer(ask, main, main)
+    return Answer(ask, main, await swept(ask.aside, (), ()))
