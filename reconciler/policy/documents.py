@@ -1,0 +1,351 @@
+"""The platform's half of the policy language, the tenant's own card, and approvals.
+
+What providers add (`group`, `secret-scope`, …) comes in as vocabularies; nothing here knows them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from reconciler.core.model import Address, Verb
+from reconciler.core.spelling import day, principal
+
+
+class Shape(BaseModel):
+    """What all documents of this module share: kebab-case keys, unknown ones are errors, values stay."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        # Most runs meet few of these kinds, and building a validator costs milliseconds.
+        defer_build=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+    )
+
+
+def _mail(text: str) -> str:
+    address = text.removeprefix("user:").lower()
+    if re.fullmatch(r"[^\s:@]+@[^\s:@]+", address) is None:
+        raise ValueError(
+            f"{text!r} is no person: commits know people by mail address, so write user:ana@corp.example"
+        )
+    return address
+
+
+def _endpoint(text: str) -> str:
+    if re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?", text) is None:
+        raise ValueError(f"{text!r} is no endpoint: write https://<host>")
+    return text.rstrip("/")
+
+
+def _address(text: str) -> str:
+    Address.parse(text)
+    return text
+
+
+def _traverse(text: str) -> str:
+    if text not in {"named", "everyone"} and not text.startswith("group:"):
+        raise ValueError(f"{text!r} opens no ancestors: write group:<name>, everyone or named")
+    return principal(text) if text.startswith("group:") else text
+
+
+def _guid(text: str) -> str:
+    if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text) is None:
+        raise ValueError(f"{text!r} is no object id: write it as 8-4-4-4-12 hexadecimal digits")
+    return text.lower()
+
+
+Day = Annotated[date, BeforeValidator(day, json_schema_input_type=date)]
+Guid = Annotated[str, AfterValidator(_guid)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$")]
+"""A logical name: lower-case letters, digits, dots and hyphens."""
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Principal = Annotated[
+    str,
+    AfterValidator(principal),
+    Field(examples=["sp:reconciler-apply"], json_schema_extra={"pattern": r"^(user|group|sp):\S"}),
+]
+Person = Annotated[str, AfterValidator(_mail), Field(examples=["user:lea@corp.example"])]
+
+
+class EntraShape(Shape):
+    """The Entra tenant."""
+
+    name: Name = Field(description="Its name in addresses: `entra/<name>/group/…`.", examples=["corp"])
+    tenant_id: Guid = Field(description="The directory's own id.")
+    authority: Endpoint = Field(
+        default="https://login.microsoftonline.com", description="Where tokens come from."
+    )
+    graph: Endpoint = Field(default="https://graph.microsoft.com", description="Microsoft Graph.")
+    arm: Endpoint = Field(
+        default="https://management.azure.com", description="Azure Resource Manager, for role assignments."
+    )
+
+
+class WorkspaceShape(Shape):
+    """One Databricks workspace."""
+
+    host: Endpoint = Field(examples=["https://adb-1234567890123456.7.azuredatabricks.net"])
+    workspace_id: str = Field(pattern=r"^[0-9]+$", examples=["1234567890123456"])
+
+
+class DatabricksShape(Shape):
+    """The Databricks account and its workspaces."""
+
+    account_id: Guid
+    account_host: Endpoint = "https://accounts.azuredatabricks.net"
+    identity_sync: Literal["aim", "scim"] = Field(
+        default="aim",
+        description="How Databricks learns of Entra: automatic identity management, or SCIM provisioning, "
+        "which copies no nested groups.",
+    )
+    workspaces: dict[Name, WorkspaceShape] = Field(
+        default={}, description="Logical name to workspace; documents use the logical name."
+    )
+
+
+class ContainerShape(Shape):
+    """One container of a lake."""
+
+    traverse: Annotated[str, AfterValidator(_traverse)] = Field(
+        default="named",
+        description="Who may pass through the folders above declared ones: `group:<name>` (recommended), "
+        "`everyone`, or `named`: each principal that is granted something below.",
+        examples=["group:lake-users"],
+    )
+
+
+class LakeShape(Shape):
+    """One ADLS Gen2 account."""
+
+    dfs: Endpoint = Field(examples=["https://corpdatalake.dfs.core.windows.net"])
+    blob: Endpoint = Field(examples=["https://corpdatalake.blob.core.windows.net"])
+    resource_id: str = Field(
+        default="", description="The account's ARM id; without it role assignments stay unknown."
+    )
+    containers: dict[Name, ContainerShape] = Field(
+        default={}, description="The containers in which folders may be declared."
+    )
+
+
+class StoreShape(Shape):
+    """Where journal, spent consent and lock live: exactly one of both."""
+
+    folder: str = Field(default="", description="A folder, relative to the root of the policies.")
+    container: str = Field(
+        default="",
+        description="A blob container with a prefix: `<dfs endpoint>/<container>/<prefix>`.",
+        examples=["https://corpops.dfs.core.windows.net/reconciler/prod"],
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.folder) == bool(self.container):
+            raise ValueError("give exactly one of `folder` and `container`")
+        return self
+
+
+class AcceptedGapShape(Shape):
+    """A gap that somebody accepts until a date: it is still shown, and the run is not unknown for it."""
+
+    address: Annotated[str, AfterValidator(_address)] = Field(examples=["adls/datalake/folder/raw/fraud"])
+    until: Day = Field(examples=["2027-01-31"])
+    because: Text
+
+
+class EnvironmentDocument(Shape):
+    """One installation: where things are.  It never holds a credential."""
+
+    kind: Literal["environment"]
+    name: Name = Field(examples=["prod"])
+    entra: EntraShape
+    databricks: DatabricksShape | None = None
+    lakes: dict[Name, LakeShape] = Field(default={}, description="Logical name to ADLS Gen2 account.")
+    azure_credential: Literal["default", "client-secret", "workload-identity", "cli", "managed-identity"] = (
+        Field(default="default", description="How to sign in to Azure; default: whatever is set up.")
+    )
+    databricks_credential: Literal["azure", "oauth-m2m", "github-oidc"] = Field(
+        default="azure", description="How to sign in to Databricks."
+    )
+    ca_file: str = Field(
+        default="", description="A certificate authority to trust instead of the system's; relative path."
+    )
+    store: StoreShape = StoreShape(folder=".reconciler/store")
+    accepted_gaps: tuple[AcceptedGapShape, ...] = ()
+    patience: float = Field(
+        default=30.0, gt=0, le=600, description="Seconds until an unreachable service becomes a gap."
+    )
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class TenantBoundary(Shape):
+    """Where one tenant may declare things; `*` stands for anything but a slash, `**` for anything."""
+
+    groups: tuple[Pattern, ...] = Field(
+        default=(), description="Names of Entra groups.", examples=[["pricing-*"]]
+    )
+    workspaces: tuple[Pattern, ...] = Field(
+        default=(), description="Workspaces in which it may give entitlements.", examples=[["ml-prod"]]
+    )
+    scopes: tuple[Pattern, ...] = Field(
+        default=(), description="Secret scopes, as `workspace/scope`.", examples=[["ml-*/pricing*"]]
+    )
+    folders: tuple[Pattern, ...] = Field(
+        default=(),
+        description="Folders, as `lake/container/path`, each with everything below it.",
+        examples=[["datalake/curated/pricing"]],
+    )
+
+
+class BoundariesDocument(Shape):
+    """What each tenant may declare: everything else is an error at the line that declares it."""
+
+    kind: Literal["boundaries"]
+    tenants: dict[str, TenantBoundary]
+
+
+class LimitShape(Shape):
+    """How much may be taken away within 24 hours; both figures are asked."""
+
+    count: int | None = Field(default=None, ge=0, description="This many grants at most.")
+    percent: float | None = Field(default=None, ge=0, le=100, description="This share of all grants at most.")
+
+
+Limits = dict[str, LimitShape]
+
+
+class GuardrailsDocument(Shape):
+    """Rules over every plan; an approval may override one by its name, with a reason."""
+
+    kind: Literal["guardrails"]
+    removals: Limits = Field(
+        default={}, description="Per kind of thing; `*` is for kinds that are not named.",
+        examples=[{"*": {"count": 20, "percent": 30}}],
+    )  # fmt: skip
+    tenant_removals: dict[str, Limits] = Field(
+        default={}, description="Per tenant and kind, where a tenant has limits of its own."
+    )
+    own_identities: tuple[Principal, ...] = Field(
+        default=(),
+        description="Identities that the reconciler runs with: they keep what they have.",
+    )
+    break_glass: tuple[Principal, ...] = Field(
+        default=(), description="Emergency accounts: they keep what they have.",
+        examples=[["user:breakglass-1@corp.example"]],
+    )  # fmt: skip
+    wide: tuple[str, ...] | None = Field(
+        default=None, description="Principals that stand for everybody, as patterns.",
+        examples=[["other", "group:users", "group:account users"]],
+    )  # fmt: skip
+    protected_admins: tuple[Pattern, ...] = Field(
+        default=(), description="Groups, as patterns, that have to keep at least one member.",
+        examples=[["*-admins"]],
+    )  # fmt: skip
+    groups_only: tuple[str, ...] = Field(
+        default=(), description="Tenants whose grants go to groups only; a tenant may say so itself."
+    )
+
+
+class ApprovalRule(Shape):
+    """These people may approve these actions."""
+
+    who: tuple[Person, ...] = Field(min_length=1, description="People, by the address in their commits.")
+    tenants: tuple[str, ...] = Field(default=("*",), description="Tenants, as patterns.")
+    kinds: tuple[str, ...] = Field(default=("*",), description="Kinds of things, as patterns.")
+    verbs: tuple[str, ...] = Field(
+        default=("*",), description="Verbs, as patterns.", examples=[["create", "grant", "raise"]]
+    )
+    overrides: tuple[str, ...] = Field(
+        default=(), description="Guardrails that they may also override.", examples=[["removals"]]
+    )
+
+
+class ApprovalRulesDocument(Shape):
+    """Who may approve what."""
+
+    kind: Literal["approval-rules"]
+    self: Literal["refused"] = Field(
+        default="refused",
+        description="Nobody approves alone what they wrote themselves; only `refused`.",
+    )
+    rules: tuple[ApprovalRule, ...]
+
+
+class LockDocument(Shape):
+    """Every name pinned to its object id, per directory; `reconciler pin` writes it."""
+
+    kind: Literal["principals-lock"]
+    directories: dict[str, dict[str, str]] = Field(
+        description="Entra's name in the environment, then principal to object id, in order of name.",
+        examples=[{"corp": {"group:pricing-ds": "5f0c1c5e-3f0f-4c0b-9c51-0f8f1d9a7b11"}}],
+    )
+
+
+class TenantDocument(Shape):
+    """A tenant's own card; the tenant's name is its folder."""
+
+    kind: Literal["tenant"]
+    name: Text = Field(description="What people call the team.", examples=["Pricing analytics"])
+    owners: tuple[Person, ...] = Field(default=(), description="Who answers for it.")
+    contacts: tuple[Text, ...] = Field(default=(), description="Where to write: mail, channel, rota.")
+    adopted: tuple[str, ...] = Field(
+        default=(),
+        description="Environments in which unlisted grants are revoked; elsewhere they are only told.",
+        examples=[["prod"]],
+    )
+    groups_only: bool = Field(default=False, description="Refuse direct grants to users.")
+
+
+class Override(Shape):
+    """A guardrail that this approval lets pass."""
+
+    rule: str = Field(examples=["removals"])
+    because: Text
+
+
+Before = str | None
+
+
+class ConsentShape(Shape):
+    """One action in readable form; its id is computed from these words."""
+
+    verb: Verb
+    on: Annotated[str, AfterValidator(_address)] = Field(
+        description="The address.", examples=["databricks/ml-prod/secret-scope/pricing"]
+    )
+    role: str = Field(examples=["acl"])
+    who: str = Field(default="", description="The principal; left out for the thing's own properties.")
+    before: Before | tuple[Before, ...] = Field(
+        default=None, description="The value it starts from, or all of them; null is none."
+    )
+    after: Before = Field(default=None, description="The value it comes to; null is none.")
+    until: Day | None = None
+    ids: dict[str, str] = Field(default={}, description="Object ids of the thing and of the principal.")
+
+
+class ApprovalDocument(Shape):
+    """Consent to exact actions: each may be sent once."""
+
+    kind: Literal["approval"]
+    environment: Name
+    because: Text
+    expires: Day = Field(description="The last day on which it can be used.", examples=["2027-01-31"])
+    override: tuple[Override, ...] = ()
+    actions: tuple[ConsentShape, ...] = Field(min_length=1)
+
+
+PLATFORM_DOCUMENTS: dict[str, type[Shape]] = {
+    "environment": EnvironmentDocument,
+    "boundaries": BoundariesDocument,
+    "guardrails": GuardrailsDocument,
+    "approval-rules": ApprovalRulesDocument,
+    "principals-lock": LockDocument,
+}
+"""Kinds of the folder `policies/`."""

@@ -1,0 +1,97 @@
+"""What can be said of principals without asking anybody: pinned, declared, near another, or posing as one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from reconciler.core.model import Source
+from reconciler.core.vocabulary import Problem
+from reconciler.policy.claims import Claim
+from reconciler.policy.lock import Lock
+from reconciler.policy.suggest import nearest_principal
+
+_ALIKE = str.maketrans(
+    "асеорхуіјѕһкмтвнԁԛԝгӏѵ" + "οαενικρτυχγω" + "ıł",
+    "aceopxyijshkmtbhdqwrlv" + "oaevikptuxyw" + "il",
+)
+"""Small letters of Cyrillic and Greek, and the Latin ones that they are taken for (UTS 39, confusables)."""
+
+
+_LOOKED_AT = 100
+"""So many unpinned names are compared with the known ones; more of them are no slips of the pen."""
+
+
+def named(claims: Iterable[Claim]) -> dict[str, tuple[Source, str]]:
+    """Every principal of the documents, with its first place and the tenant that names it there."""
+    found: dict[str, tuple[Source, str]] = {}
+    for claim in claims:
+        tenant = claim.declared.tenant
+        for name, source in claim.kind.principals(claim.declared):
+            if name not in found:
+                found[name] = (source, tenant)
+    return found
+
+
+def declared_groups(claims: Iterable[Claim]) -> frozenset[str]:
+    """Groups that documents speak of, as principals."""
+    return frozenset(
+        f"group:{reach.locator}" for claim in claims for reach in claim.reaches if reach.boundary == "groups"
+    )
+
+
+def unpinned(names: dict[str, tuple[Source, str]], groups: frozenset[str], lock: Lock) -> Iterator[Problem]:
+    """A note for each name that no lock entry pins and no document declares, with what may have been meant.
+
+    It is no error: the name of somebody new looks like this too, and the directory will be asked.
+    """
+    pinned = frozenset(name for pins in lock.values() for name in pins)
+    if not pinned:
+        yield Problem(
+            source=Source("policies/principals.lock.yaml", 1),
+            text="no name is pinned to its object id yet; run `reconciler pin`",
+        )
+        return
+    looked_at = 0
+    known = {kind: _of_kind(kind, pinned | groups) for kind in ("user", "group", "sp")}
+    for name, (source, tenant) in names.items():
+        if name in pinned or name in groups:
+            continue
+        near = ""
+        if looked_at < _LOOKED_AT:
+            looked_at += 1
+            near = nearest_principal(name, known[name.partition(":")[0]])
+        hint = f"did you mean {near!r}?" if near else "if it is meant, run `reconciler pin`"
+        yield Problem(source=source, text=f"{name} is not pinned to an object id; {hint}", tenant=tenant)
+
+
+def _of_kind(kind: str, names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name for name in names if name.startswith(f"{kind}:"))
+
+
+def impostors(names: dict[str, tuple[Source, str]], groups: frozenset[str], lock: Lock) -> Iterator[Problem]:
+    """An error for each name that a reader would take for another one of the estate."""
+    odd = [name for name in names if not name.isascii()]
+    if not odd:
+        return
+    known: dict[str, str] = {}
+    for name in sorted({*groups, *names, *(name for pins in lock.values() for name in pins)}):
+        if name.isascii():
+            known[name.lower()] = name
+    for name in odd:
+        original = known.get(skeleton(name))
+        if original is not None:
+            source, tenant = names[name]
+            letters = ", ".join(
+                f"U+{ord(sign):04X} {unicodedata.name(sign, '?')}" for sign in name if not sign.isascii()
+            )
+            yield Problem(
+                source=source,
+                text=f"{name!r} looks like {original!r} and is another name ({letters}); write {original!r}",
+                tenant=tenant,
+            )
+
+
+def skeleton(name: str) -> str:
+    """The ASCII name that a reader would take this one for, in small letters."""
+    return unicodedata.normalize("NFKC", name).lower().translate(_ALIKE)
