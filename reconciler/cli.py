@@ -147,6 +147,13 @@ def _change_commands(commands: Commands) -> None:
         metavar="ID",
         help="approve only this action, by a prefix of its id (repeatable)",
     )
+    approve.add_argument(
+        "--tenant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="approve for this tenant only (repeatable)",
+    )
     approve.add_argument("--because", required=True, metavar="TEXT", help="why, for the record")
     approve.add_argument(
         "--expires",

@@ -22,7 +22,7 @@ DAYS = 14
 def run(arguments: Namespace) -> int:
     """Write the files and name them; nothing is applied and nothing is committed."""
     plan = read_plan(arguments.plan)
-    actions = chosen(plan, arguments.only)
+    actions = chosen(plan, arguments.only, arguments.tenant)
     overrides = dict(_override(text) for text in arguments.override)
     _known_rules(plan, overrides)
     today = now().date()
@@ -41,24 +41,26 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def chosen(plan: Plan, prefixes: Sequence[str]) -> list[Action]:
-    """The actions with these ids, or all of them; raises ReconcilerError for a prefix that fits none."""
-    if not plan.actions:
+def chosen(plan: Plan, prefixes: Sequence[str], tenants: Sequence[str]) -> list[Action]:
+    """The actions of these tenants with these ids; none named is all.  Raises ReconcilerError for a misfit."""
+    within = [action for action in plan.actions if not tenants or action.tenant in tenants]
+    for tenant in tenants:
+        if tenant not in {action.tenant for action in within}:
+            raise ReconcilerError(f"the plan has no actions of tenant {tenant!r}")
+    if not within:
         raise ReconcilerError("the plan has no actions, so there is nothing to approve")
     if not prefixes:
-        return list(plan.actions)
+        return within
     picked: dict[str, Action] = {}
     for prefix in prefixes:
-        fitting = [
-            action for action in plan.actions if len(prefix) >= 4 and action.id.startswith(prefix.lower())
-        ]
+        fitting = [action for action in within if len(prefix) >= 4 and action.id.startswith(prefix.lower())]
         if len(fitting) != 1:
             what = f"fits {len(fitting)} actions" if fitting else "fits no action"
             raise ReconcilerError(
                 f"--only {prefix} {what} of the plan; give more of an id that `show` prints"
             )
         picked[fitting[0].id] = fitting[0]
-    return [action for action in plan.actions if action.id in picked]
+    return [action for action in within if action.id in picked]
 
 
 def folder(tenant: str) -> Path:

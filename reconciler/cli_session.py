@@ -156,8 +156,9 @@ def open_cloud(
         for vocabulary in VOCABULARIES:
             if vocabulary.provider in needed | {"entra"}:
                 opened[vocabulary.provider] = vocabulary.open(environment, os.environ, root)
-        opened["entra"].pins = pins
-        yield Cloud(providers=opened, directory=opened["entra"], kinds=KINDS)
+        directory = opened["entra"].directory
+        directory.pins = pins
+        yield Cloud(providers=opened, directory=directory, kinds=KINDS)
     finally:
         for provider in opened.values():
             provider.close()

@@ -39,11 +39,11 @@ class Frame:
     """Tenants whose documents could not be read: things that they may contribute to lose nothing."""
 
     def moved_ids(self) -> frozenset[str]:
-        """Objects that a pinned name stands for while their own name has changed."""
+        """Objects that a name of the policies stands for while they still, or already, bear another."""
         return frozenset(
             identity.object_id
             for identity in self.identities.values()
-            if identity.presence is Presence.MOVED and identity.object_id
+            if identity.presence in (Presence.MOVED, Presence.PLANNED) and identity.object_id
         )
 
 
@@ -136,7 +136,7 @@ def _why_kept(attribute: Attribute, want: Wanted, found: Found, frame: Frame, mo
         return f"documents of {', '.join(sorted(frame.frozen))} are in error and may ask for it"
     identity = frame.identities.get(attribute.principal)
     if identity is not None and identity.object_id in moved:
-        return f"a pinned name stands for the same object {identity.object_id}: run `reconciler pin`"
+        return f"a name of the policies stands for the same object {identity.object_id}, moved or being renamed"
     return ""
 
 

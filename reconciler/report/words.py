@@ -71,7 +71,7 @@ def who(action: Action) -> str:
     """Whom, or what of the thing, an action is about."""
     if action.attribute.principal:
         return plain(action.attribute.principal)
-    return "the thing itself" if action.attribute.role == "exists" else plain(action.attribute.role)
+    return f"this {action.address.kind}" if action.attribute.role == "exists" else plain(action.attribute.role)
 
 
 def role(action: Action) -> str:
