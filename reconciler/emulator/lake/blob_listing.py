@@ -6,6 +6,7 @@ shows, stand where Microsoft's docs on List Blobs put them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -138,30 +139,47 @@ def _document(call: Call, wanted: Wanted, found: list[tuple[str, Node]], marker:
         )
         if value
     ]
-    head.append("<Blobs>")
     rows = _rows(call, wanted, found)
-    tail = f"</Blobs><NextMarker>{marker}</NextMarker>" if marker else "</Blobs><NextMarker />"
-    return ("".join(head) + "".join(rows) + tail + "</EnumerationResults>").encode()
+    tail = f"<NextMarker>{marker}</NextMarker>" if marker else "<NextMarker />"
+    return "".join([*head, "<Blobs>", *rows, "</Blobs>", tail, "</EnumerationResults>"]).encode()
 
 
 def _rows(call: Call, wanted: Wanted, found: list[tuple[str, Node]]) -> list[str]:
     shared: dict[tuple[int, str, str, bool], str] = {}
     """The elements from Owner to ResourceType: few distinct ones in a page."""
+    plain = not wanted.delimiter and not wanted.metadata
+    end = f"</Properties>{_or_metadata(call)}</Blob>"
     rows = []
     for name, node in found:
         key = (id(node.acl), node.owner, node.group, node.is_folder)
         rights = shared.get(key)
         if rights is None:
             rights = shared[key] = _rights(wanted, node)
-        body = _properties(node, rights) if node.details is None else _detailed(call, node, rights)
-        if wanted.delimiter and node.is_folder:
-            rows.append(f"<BlobPrefix>{name_element(name + '/')}<Properties>{body}</Properties></BlobPrefix>")
-        else:
-            metadata = _metadata(node) if wanted.metadata else ""
+        if plain and node.details is None and node.created == node.changed:
+            # The common case, written out: a page of 5,000 is rendered while somebody waits.
+            changed = node.changed
+            date = http_date(changed)
             rows.append(
-                f"<Blob>{name_element(name)}<Properties>{body}</Properties>{metadata}<OrMetadata /></Blob>"
+                f"<Blob>{name_element(name)}<Properties><Creation-Time>{date}</Creation-Time>"
+                f"<Last-Modified>{date}</Last-Modified><Etag>0x{changed:X}</Etag>{rights}"
+                f"<Content-Length>{node.size}</Content-Length>{_content_headers(node)}{_LAST}{end}"
             )
+        else:
+            rows.append(_row(call, wanted, name, node, rights))
     return rows
+
+
+def _row(call: Call, wanted: Wanted, name: str, node: Node, rights: str) -> str:
+    body = _properties(call, node, rights)
+    if wanted.delimiter and node.is_folder:
+        return f"<BlobPrefix>{name_element(name + '/')}<Properties>{body}</Properties></BlobPrefix>"
+    metadata = _metadata(node) if wanted.metadata else ""
+    return f"<Blob>{name_element(name)}<Properties>{body}</Properties>{metadata}{_or_metadata(call)}</Blob>"
+
+
+def _or_metadata(call: Call) -> str:
+    # The place of object replication, which came with this version and is empty here.
+    return "<OrMetadata />" if call.version >= "2019-12-12" else ""
 
 
 def _rights(wanted: Wanted, node: Node) -> str:
@@ -176,55 +194,60 @@ def _rights(wanted: Wanted, node: Node) -> str:
     )
 
 
-_UNSAFE = frozenset("&<>") | {chr(code) for code in range(32)} | {"\ufffe", "\uffff"}
-FOLDER_OR_EMPTY = (
-    "<Content-Type>application/octet-stream</Content-Type><Content-Encoding /><Content-Language />"
-    "<Content-CRC64>AAAAAAAAAAA=</Content-CRC64><Content-MD5 /><Cache-Control /><Content-Disposition />"
+_UNSAFE = re.compile("[&<>\x00-\x1f\ufffe\uffff]")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_REST = (
+    "<Content-Encoding /><Content-Language /><Content-CRC64>AAAAAAAAAAA=</Content-CRC64><Content-MD5 />"
+    "<Cache-Control /><Content-Disposition />"
 )
+EMPTY = f"<Content-Type>application/octet-stream</Content-Type>{_REST}"
+"""The content headers of a path that has none, up to the disposition."""
+_IMPLIED = f"<Content-Type />{_REST}"
 _TAIL = (
     "<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>"
 )
-_FREE = "<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
 _ENCRYPTED = "<ServerEncrypted>true</ServerEncrypted>"
+_LAST = f"{_TAIL}<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>{_ENCRYPTED}"
 
 
 def name_element(name: str) -> str:
     """The Name element; one that XML cannot hold is percent-encoded whole and says so."""
-    if _UNSAFE.isdisjoint(name):
+    if not _UNSAFE.search(name):
         return f"<Name>{name}</Name>"
-    if any(ord(char) < 32 or char in "\ufffe\uffff" for char in name):
+    if _NOT_XML.search(name):
         return f'<Name Encoded="true">{quote(name, safe="")}</Name>'
     return f"<Name>{escape(name)}</Name>"
 
 
-def _properties(node: Node, rights: str) -> str:
-    changed = http_date(node.changed)
-    created = changed if node.created == node.changed else http_date(node.created)
-    return (
-        f"<Creation-Time>{created}</Creation-Time><Last-Modified>{changed}</Last-Modified>"
-        f"<Etag>0x{node.changed:X}</Etag>{rights}<Content-Length>{node.size}</Content-Length>"
-        f"{FOLDER_OR_EMPTY}{_TAIL}{_FREE}{_ENCRYPTED}"
-    )
-
-
-def _detailed(call: Call, node: Node, rights: str) -> str:
-    details = node.detail()
+def _content_headers(node: Node) -> str:
+    if isinstance(node, Folder):
+        return _IMPLIED if node.implied else EMPTY
+    details = node.details
+    if details is None:
+        return EMPTY
 
     def element(name: str, default: str = "") -> str:
         value = details.headers.get(name, default)
         return f"<{name}>{escape(value)}</{name}>" if value else f"<{name} />"
 
-    expiry = f"<Expiry-Time>{http_date(details.expiry)}</Expiry-Time>" if details.expiry else ""
-    lease = dict(leases.headers(details.lease, call.now))
-    duration = lease.get("x-ms-lease-duration")
     crc = "<Content-CRC64>AAAAAAAAAAA=</Content-CRC64>" if node.size == 0 else "<Content-CRC64 />"
+    return (
+        f"{element('Content-Type', 'application/octet-stream')}{element('Content-Encoding')}"
+        f"{element('Content-Language')}{crc}{element('Content-MD5')}{element('Cache-Control')}"
+        f"{element('Content-Disposition')}"
+    )
+
+
+def _properties(call: Call, node: Node, rights: str) -> str:
+    details = node.details
+    expiry = f"<Expiry-Time>{http_date(details.expiry)}</Expiry-Time>" if details and details.expiry else ""
+    lease = dict(leases.headers(details.lease if details else None, call.now))
+    duration = lease.get("x-ms-lease-duration")
     return (
         f"<Creation-Time>{http_date(node.created)}</Creation-Time>"
         f"<Last-Modified>{http_date(node.changed)}</Last-Modified>{expiry}"
         f"<Etag>0x{node.changed:X}</Etag>{rights}<Content-Length>{node.size}</Content-Length>"
-        f"{element('Content-Type', 'application/octet-stream')}{element('Content-Encoding')}"
-        f"{element('Content-Language')}{crc}{element('Content-MD5')}{element('Cache-Control')}"
-        f"{element('Content-Disposition')}{_TAIL}"
+        f"{_content_headers(node)}{_TAIL}"
         f"<LeaseStatus>{lease['x-ms-lease-status']}</LeaseStatus>"
         f"<LeaseState>{lease['x-ms-lease-state']}</LeaseState>"
         f"{f'<LeaseDuration>{duration}</LeaseDuration>' if duration else ''}{_ENCRYPTED}"

@@ -79,7 +79,9 @@ def _path(
         raise ValueError(f"seed: {where} needs a path, and a type that is directory or file, not {kind!r}")
     folder = store.root
     for part in parts[:-1]:
-        folder = _child(account, folder, part, True, where)  # type: ignore[assignment]
+        parent = _child(account, folder, part, True, where)
+        assert isinstance(parent, Folder)
+        folder = parent
     node = _child(account, folder, parts[-1], kind == "directory", where)
     node.owner, node.group = SUPERUSER, folder.group
     _describe(directory, account, node, item, where)

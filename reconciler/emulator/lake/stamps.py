@@ -40,12 +40,13 @@ def filetime(instant: int) -> int:
 
 def http_date(instant: int) -> str:
     """The instant in the form of an HTTP header, cut to the second."""
-    return _http_date((instant - UNIX_EPOCH) // SECOND)
+    return _of_second(instant // SECOND)
 
 
-@lru_cache(maxsize=4096)
-def _http_date(seconds: int) -> str:
-    return format_datetime(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds), usegmt=True)
+@lru_cache(maxsize=65536)
+def _of_second(seconds: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds - UNIX_EPOCH // SECOND)
+    return format_datetime(moment, usegmt=True)
 
 
 def iso_time(instant: int) -> str:

@@ -10,7 +10,7 @@ from reconciler.emulator.lake import continuation, leases, leasing, paths
 from reconciler.emulator.lake.access_control import token
 from reconciler.emulator.lake.account import Deleted, Filesystem
 from reconciler.emulator.lake.acl import EXECUTE, WRITE
-from reconciler.emulator.lake.blob_listing import FOLDER_OR_EMPTY, PAGE, XML, name_element
+from reconciler.emulator.lake.blob_listing import EMPTY, PAGE, XML, name_element
 from reconciler.emulator.lake.call import Call, reply
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER, READER
@@ -81,7 +81,7 @@ def _row(call: Call, item: Deleted) -> str:
         f"<Last-Modified>{http_date(node.changed)}</Last-Modified>"
         f"<Expiry-Time>{http_date(item.until)}</Expiry-Time><Etag>0x{node.changed:X}</Etag>"
         f"{kind if call.version >= '2020-10-02' else ''}<Content-Length>{node.size}</Content-Length>"
-        f"{FOLDER_OR_EMPTY}<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier>"
+        f"{EMPTY}<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier>"
         f"<AccessTierInferred>true</AccessTierInferred><ServerEncrypted>true</ServerEncrypted>"
         f"<DeletedTime>{http_date(item.at)}</DeletedTime>"
         f"<RemainingRetentionDays>{days}</RemainingRetentionDays></Properties>"
