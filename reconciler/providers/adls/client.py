@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 STORAGE_SCOPE = "https://storage.azure.com/.default"
+ARM_SCOPE = "https://management.azure.com/.default"
 STORAGE_VERSION = "2023-11-03"
 """Lists in blob listings need 2020-06-12, resource types 2020-10-02, `showonly` 2020-12-06 (Microsoft docs:
 List Blobs)."""
@@ -135,7 +136,6 @@ class Wire:
 
         async def once() -> Answer:
             response = await self._pipeline(scope).send_request(request)
-            await response.read()
             lowered = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, lowered, response.content)
 
@@ -260,7 +260,7 @@ class LakeReader:
         if not url.startswith(f"{arm}/"):
             # Whoever follows it would hand the token to a stranger.
             raise Lost(f"the next page is on {_host(url)}, not on {_host(arm)}")
-        answer = await self.wire.send("arm", f"{arm}/.default", "GET", url)
+        answer = await self.wire.send("arm", _arm_scope(arm), "GET", url)
         try:
             return json.loads(answer.body)
         except ValueError as error:
@@ -288,6 +288,11 @@ def refused(answer: Answer) -> Refused:
     except (ValueError, KeyError, TypeError):
         pass
     return Refused(answer.status, code, message)
+
+
+def _arm_scope(arm: str) -> str:
+    """The audience of Resource Manager: its own address in every cloud of Microsoft's."""
+    return f"{arm}/.default" if _host(arm).startswith("management.") else ARM_SCOPE
 
 
 def _host(url: str) -> str:
