@@ -1,6 +1,7 @@
 """Keep requests within the published rate of each API class, by token buckets and not by hope.
 
-Its law: nothing is sent before its units are there, and no unit that is there is left to wait.
+Its law: nothing is sent before its units are there, and what is sent by any moment is within 5 % of what
+the limit allows by then.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class _Bucket:
     """Units in hand; below zero when they are promised to requests that still wait for them."""
 
     limit: Limit | None
+    most: float
+    """Units that may be in hand at once."""
     level: float
     stamp: float
     """When `level` was right; in the future while the service wants to be left alone."""
@@ -57,7 +60,7 @@ class _Bucket:
 
     def _refill(self, limit: Limit, now: float) -> None:
         gained = max(0.0, now - self.stamp) * limit.rate
-        self.level = min(limit.capacity, self.level + gained)
+        self.level = min(self.most, self.level + gained)
         self.stamp = max(self.stamp, now)
 
 
@@ -72,6 +75,9 @@ class Pacer:
     clock: Clock = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     sleep_async: Callable[[float], Awaitable[None]] = asyncio.sleep
+    headroom: float = 0.04
+    """The share of a bucket that is never spent: a service counts a request when it arrives, so that its
+    bucket may have been full, and gained nothing, while the request was on its way."""
     waited: dict[str, float] = field(default_factory=dict)
     """Seconds that requests of each class were made to wait, summed over them."""
     _buckets: dict[str, _Bucket] = field(default_factory=dict, repr=False)
@@ -85,17 +91,18 @@ class Pacer:
         """Set the limit of a class; one that is being paced keeps what it has already spent."""
         with self._lock:
             now = self.clock()
-            bucket = _Bucket(Limit(capacity, period), capacity, now)
+            most = capacity * (1 - self.headroom)
+            bucket = _Bucket(Limit(capacity, period), most, most, now)
             known = self._buckets.get(name)
             if known is not None:
                 bucket.held_until = known.held_until
                 bucket.stamp = max(now, known.held_until)
             if known is not None and known.limit is not None:
-                bucket.level = capacity - (known.limit.capacity - known.level)
+                bucket.level = most - (known.most - known.level)
             self._buckets[name] = bucket
 
     def capacity(self, name: str) -> float:
-        """Units that a class may spend at once; infinite where it has no limit."""
+        """The published capacity of a class; infinite where it has no limit."""
         with self._lock:
             limit = self._bucket(name).limit
             return float("inf") if limit is None else limit.capacity
@@ -132,4 +139,4 @@ class Pacer:
             return max(0.0, self._bucket(name).held_until - self.clock())
 
     def _bucket(self, name: str) -> _Bucket:
-        return self._buckets.setdefault(name, _Bucket(None, 0.0, 0.0))
+        return self._buckets.setdefault(name, _Bucket(None, 0.0, 0.0, 0.0))

@@ -42,7 +42,14 @@ class Failed(Exception):
 class GraphClient:
     """Graph at one environment's endpoint.  All its coroutines belong to one event loop."""
 
-    def __init__(self, environment: Environment, environ: Mapping[str, str], root: Any, pacer: Pacer) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        environ: Mapping[str, str],
+        root: Any,
+        pacer: Pacer,
+        connections: int = CONNECTIONS,
+    ) -> None:
         self.host = environment.entra.graph.rstrip("/")
         self.pacer = pacer
         self.patience = environment.patience
@@ -50,7 +57,7 @@ class GraphClient:
         self._credential = identity.azure_credential_aio(environment, environ, root)
         self._adapter: Any = None
         self._http: httpx.AsyncClient | None = None
-        self._slots: asyncio.Semaphore | None = None
+        self._slots = asyncio.Semaphore(connections)
         self._down: tuple[str, float] = ("", 0.0)
         self._users = 0
 
@@ -79,8 +86,6 @@ class GraphClient:
             raise Failed(reason)
         if units is None:
             units = {READ: call.units()} | ({} if call.harmless else {WRITE: 1})
-        if self._slots is None:
-            self._slots = asyncio.Semaphore(CONNECTIONS)
         attempts = Attempts(self.patience, self.pacer.clock, repeatable=call.harmless)
         try:
             async with self._slots:

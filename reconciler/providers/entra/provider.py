@@ -12,7 +12,7 @@ from reconciler.core.environment import Environment
 from reconciler.core.model import Address, Identity, Kind, Live
 from reconciler.core.plan import Action, Outcome
 from reconciler.providers.contract import Question
-from reconciler.providers.entra.client import GraphClient
+from reconciler.providers.entra.client import CONNECTIONS, GraphClient
 from reconciler.providers.entra.directory import Who
 from reconciler.providers.entra.documents import GROUP, PROVIDER
 from reconciler.providers.entra.reading import Reader
@@ -106,10 +106,12 @@ class EntraProvider:
         environ: Mapping[str, str],
         root: Path | str,
         pacer: Pacer | None = None,
+        connections: int = CONNECTIONS,
     ) -> None:
         """Raises Unusable where settings or credentials are wanting; nothing is sent yet."""
         self._installation = environment.entra.name
-        client = GraphClient(environment, environ, root, pacer or Pacer(LIMITS))
+        self.pacer = pacer or Pacer(LIMITS)
+        client = GraphClient(environment, environ, root, self.pacer, connections)
         self._line = Line(client, Who(client))
         self.directory = EntraDirectory(self._line)
 

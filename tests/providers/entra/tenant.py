@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 from typing import Any
@@ -14,8 +15,10 @@ from reconciler.core.environment import EntraSettings, Environment
 from reconciler.core.model import Address, Attribute, Live, Source, Verb, Wanted
 from reconciler.core.plan import Action, Cause, Outcome, Status
 from reconciler.core.vocabulary import Boundary
+from reconciler.emulator.log import Entry
 from reconciler.emulator.server import Emulator
 from reconciler.providers.contract import Question
+from reconciler.providers.entra.client import CONNECTIONS
 from reconciler.providers.entra.documents import GROUP
 from reconciler.providers.entra.provider import EntraProvider
 from reconciler.providers.entra.wire import LIMITS
@@ -33,6 +36,16 @@ def identity(name: str, roles: list[str]) -> dict[str, Any]:
 
 def user(name: str, **more: Any) -> dict[str, Any]:
     return {"upn": f"{name}@corp.example", **more}
+
+
+def sent(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Method and path of a logged request, or of each item of a batch."""
+    if entry.path.endswith("$batch"):
+        version = entry.path.removesuffix("/$batch")
+        for item in json.loads(entry.body)["requests"]:
+            yield item["method"], version + item["url"].partition("?")[0]
+    else:
+        yield entry.method, entry.path
 
 
 class Tenant:
@@ -69,9 +82,11 @@ class Tenant:
             clock.advance(seconds)
 
         environ = {"AZURE_CLIENT_ID": APP[who], "AZURE_CLIENT_SECRET": f"secret of {who}"}
-        pacer = Pacer(LIMITS, clock=clock.now, sleep=clock.advance, sleep_async=sleep)
+        own = Pacer(LIMITS, clock=clock.now, sleep=clock.advance, sleep_async=sleep)
+        pacer = more.pop("pacer", own)
         environment = more.pop("environment", self.environment)
-        provider = EntraProvider(environment, {**environ, **more}, "/", pacer)
+        connections = more.pop("connections", CONNECTIONS)
+        provider = EntraProvider(environment, {**environ, **more}, "/", pacer, connections)
         provider.directory.pins = pins or {}
         self.stack.callback(provider.close)
         return provider
@@ -89,12 +104,13 @@ class Tenant:
         return self.world.log.counts["graph"]
 
     def writes(self) -> list[str]:
-        """Method and path of every request that changes something."""
-        read_only = ("/$batch", "/getByIds")
+        """Method and path of everything that changes something, inside batches too."""
         return [
-            f"{each.method} {each.path}"
-            for each in self.world.log.entries
-            if each.service == "graph" and each.method != "GET" and not each.path.endswith(read_only)
+            f"{method} {path}"
+            for entry in self.world.log.entries
+            if entry.service == "graph"
+            for method, path in sent(entry)
+            if method != "GET" and not path.endswith("/getByIds")
         ]
 
 
