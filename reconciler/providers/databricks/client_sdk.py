@@ -45,6 +45,8 @@ def sdk() -> ModuleType:
         package = importlib.util.module_from_spec(spec)
         package.__dict__["__getattr__"] = _loading(package)
         sys.modules[PACKAGE] = package
+        parent, _, name = PACKAGE.rpartition(".")
+        setattr(importlib.import_module(parent), name, package)
     return importlib.import_module(f"{PACKAGE}.core")
 
 

@@ -234,7 +234,7 @@ class Estate:
         return environment(self.emulator, self.sync, **self.settings)
 
     def open(self, environ: Mapping[str, str]) -> None:
-        """Build the provider as `VOCABULARY.open` does, but on the emulator's time: waiting takes none of ours."""
+        """Build the provider as `VOCABULARY.open` does, but on the emulator's time."""
         env = self.environment
         assert env.databricks is not None
         self.provider = DatabricksProvider(
