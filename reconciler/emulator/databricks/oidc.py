@@ -95,7 +95,7 @@ def token(world: World, account: Account, request: Request, audience: str) -> Re
         client = client or form.get("client_id", "")
         return _with_secret(world, account, client, secret or form.get("client_secret", ""), audience)
     if grant == EXCHANGE:
-        return _exchange(world, account, form, audience)
+        return _exchange(world, account, form, audience, f"{request.base}{request.path}")
     return refuse("unsupported_grant_type", f"Unsupported grant type: {grant}")
 
 
@@ -132,32 +132,36 @@ def claims_of(jwt: str) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _exchange(world: World, account: Account, form: dict[str, str], audience: str) -> Response:
+def _exchange(world: World, account: Account, form: dict[str, str], audience: str, endpoint: str) -> Response:
     client = form.get("client_id", "")
     claims = claims_of(form.get("subject_token", ""))
     if not claims:
         return refuse("invalid_request", "Subject token is not a valid JWT")
     if float(claims.get("exp", world.clock.now() + 1)) <= world.clock.now():
         return refuse("invalid_grant", "Subject token has expired")
-    if not _federated(world, account, client, claims):
+    if not _federated(world, account, client, claims, endpoint):
         return refuse("invalid_grant", "No federation policy matches the subject token", 400)
     return _mint(world, account, client, audience)
 
 
-def _federated(world: World, account: Account, client: str, claims: dict[str, Any]) -> bool:
-    for policy in account.federation.get(client, []):
-        audiences = policy.get("audiences") or [account.id]
-        held = claims.get("aud")
-        offered = held if isinstance(held, list) else [held]
-        if (
-            claims.get(policy.get("subject_claim", "sub")) == policy.get("subject")
-            and policy.get("issuer") in (None, claims.get("iss"))
-            and any(audience in audiences for audience in offered)
-        ):
-            return True
+def _federated(world: World, account: Account, client: str, claims: dict[str, Any], endpoint: str) -> bool:
+    """Whether a federation policy of the service principal fits, by issuer, audience and subject.
+
+    A policy that names no audience means the account's id (Databricks docs, "Configure a federation policy").
+    A principal of the directory that states a federated subject has an implied policy, which also takes the
+    token endpoint for an audience: that is what the SDKs ask for unless they are told otherwise.
+    """
+    held = claims.get("aud")
+    offered = held if isinstance(held, list) else [held]
+    policies = list(account.federation.get(client, []))
     principal = world.directory.by_app_id(client)
-    return bool(
-        principal and principal.federated_subject and principal.federated_subject == claims.get("sub")
+    if principal is not None and principal.federated_subject:
+        policies.append({"subject": principal.federated_subject, "audiences": [account.id, endpoint]})
+    return any(
+        claims.get(policy.get("subject_claim", "sub")) == policy.get("subject")
+        and policy.get("issuer") in (None, claims.get("iss"))
+        and any(audience in (policy.get("audiences") or [account.id]) for audience in offered)
+        for policy in policies
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -73,6 +74,7 @@ class Estate:
     """The service with its world; `call` speaks to it as a seeded principal."""
 
     def __init__(self, seed: Mapping[str, Any] | None = None, **switches: Any) -> None:
+        self.audience = AZURE_DATABRICKS
         self.world = World()
         self.world.clock.freeze()
         self.world.switches.update({"databricks.stale-seconds": 0})
@@ -121,15 +123,15 @@ class Estate:
         )
 
     def caller(self, name: str) -> Caller:
-        """The caller that Entra's token endpoint would make of a user or service principal."""
+        """The caller that a token for `audience` would make of a user or service principal."""
         directory = self.world.directory
         for principal in directory.service_principals.values():
             if principal.display_name == name:
                 app = principal.app_id
-                return Caller(object_id=principal.id, app_id=app, name=app, audience=AZURE_DATABRICKS)
+                return Caller(object_id=principal.id, app_id=app, name=app, audience=self.audience)
         user = directory.by_upn(name)
         assert user is not None, name
-        return Caller(object_id=user.id, name=user.upn, audience=AZURE_DATABRICKS, kind="user")
+        return Caller(object_id=user.id, name=user.upn, audience=self.audience, kind="user")
 
     def call(self, method: str, target: str, body: Any = None, **options: Any) -> Any:
         """One request that must succeed; returns the body."""
@@ -161,3 +163,9 @@ class Estate:
 def filtered(expression: str) -> str:
     """A filter as a query parameter."""
     return f"filter={quote(expression)}"
+
+
+def jwt(**claims: Any) -> str:
+    """An unsigned token of an identity provider that is not emulated."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "none"}, claims)]
+    return ".".join([*(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts), "x"])

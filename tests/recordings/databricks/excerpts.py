@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.emulator.databricks.oidc import ACCOUNT_AUDIENCE
-from reconciler.emulator.wire import Caller, Response
-from tests.emulator.databricks.estate import ACCOUNT_SCIM, APP, PATCH, SCIM, SEED, Estate, filtered
+from reconciler.emulator.wire import Response
+from tests.emulator.databricks.estate import ACCOUNT_SCIM, PATCH, SCIM, SEED, Estate, filtered
 
 Provocation = Callable[[Estate], Response]
 
@@ -73,10 +73,7 @@ def _lost_acl(estate: Estate) -> Response:
 
 def _keyvault(estate: Estate, metadata: dict[str, str] | None) -> Response:
     """Create a scope backed by a key vault, with a token of Databricks' own."""
-    sp = estate.caller("reconciler")
-    estate.caller = lambda name: Caller(  # type: ignore[method-assign]
-        object_id=sp.object_id, app_id=APP, name=APP, audience=ACCOUNT_AUDIENCE
-    )
+    estate.audience = ACCOUNT_AUDIENCE
     body = {"scope": "kv", "scope_backend_type": "AZURE_KEYVAULT", "backend_azure_keyvault": metadata}
     return estate.send("POST", "/api/2.0/secrets/scopes/create", body)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from reconciler.emulator.databricks.errors import SCIM_JSON, scim
@@ -167,11 +168,16 @@ class Scim:
         self._texts[key] = (view.account.version, text)
         return text
 
-    def _remember(self, view: View, identity: Identity | None, identifier: str) -> None:
+    def _remember(self, view: View, group: Identity) -> None:
         """Keep how a group looked, for caches that have not heard of the coming write."""
-        if identity is None or identity.kind == GROUPS:
-            before = resource(view, identity, ALL) if identity is not None else None
-            self.staleness.wrote(view.name, identifier, before)
+        if group.kind != GROUPS:
+            return
+        places = [view]
+        if view.workspace is None:
+            assigned = (each for each in view.account.workspaces.values() if group.id in each.assigned)
+            places += [replace(view, workspace=each, place="workspace") for each in assigned]
+        for place in places:
+            self.staleness.wrote(place.name, group.id, resource(place, group, ALL))
 
     def _change(self, view: View, kind: str, identifier: str, method: str) -> Response:
         identity = self._find(view, kind, identifier)
@@ -182,7 +188,7 @@ class Scim:
             document = editable(view, identity)
             _reject_nulls(kind, body)
             patch.apply(document, body)
-        self._remember(view, identity, identifier)
+        self._remember(view, identity)
         writes.save(view, identity, document)
         return _answer(200, resource(view, identity, ALL))
 
@@ -190,7 +196,7 @@ class Scim:
         identity = self._find(view, kind, identifier)
         if identity.system:
             raise scim(400, f"Cannot delete the {identity.name} group.", "mutability")
-        self._remember(view, identity, identifier)
+        self._remember(view, identity)
         if view.workspace is not None and not identity.home:
             # An identity of the account leaves the workspace; it stays in the account.
             view.workspace.assigned.pop(identity.id, None)
