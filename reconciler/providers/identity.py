@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shutil
 import ssl
 import threading
@@ -32,8 +33,13 @@ Environ = Mapping[str, str]
 AZURE_AUDIENCE = "api://AzureADTokenExchange"
 """What Entra expects in the `aud` of a federated assertion (Microsoft docs: workload identity federation)."""
 
+_SILENT = logging.NullHandler()
+
 FRESH = 60.0
 """Seconds for which a token is handed out without asking for it again; the SDK renews it minutes ahead."""
+
+STALE = 3.0
+"""Seconds for which a refusal holds: requests that start together need not be refused one after the other."""
 
 GITHUB = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
@@ -76,6 +82,8 @@ def azure_credential(environment: Environment, environ: Environ, root: Path | st
     kind = environment.azure_credential
     if kind == "default":
         kind = _first_set_up(environment, environ)
+    # Whatever goes wrong comes back as an error; without a handler it would be printed beside that.
+    logging.getLogger("azure").addHandler(_SILENT)
     try:
         build = BUILDERS[kind]
     except KeyError:
@@ -104,6 +112,7 @@ class AwaitableCredential:
         self._credential: Any = credential
         self._fetching = threading.Lock()
         self._fresh: dict[tuple[str, ...], tuple[float, AccessToken]] = {}
+        self._failed: dict[tuple[str, ...], tuple[float, Exception]] = {}
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """A token for these scopes; raises azure-core's ClientAuthenticationError and ServiceRequestError."""
@@ -121,7 +130,14 @@ class AwaitableCredential:
     def _fetch(self, scopes: tuple[str, ...], options: dict[str, Any]) -> AccessToken:
         # One at a time, so that requests that start together sign in once.
         with self._fetching:
-            token: AccessToken = self._credential.get_token(*scopes, **options)
+            until, known = self._failed.get(scopes, (0.0, None))
+            if known is not None and time.monotonic() < until:
+                raise known
+            try:
+                token: AccessToken = self._credential.get_token(*scopes, **options)
+            except Exception as error:
+                self._failed[scopes] = (time.monotonic() + STALE, error)
+                raise
             self._fresh[scopes] = (time.monotonic() + FRESH, token)
             return token
 
@@ -147,10 +163,11 @@ def refusal(error: BaseException) -> str:
         return ""
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     said = said.removeprefix("Authentication failed: ").partition(" Trace ID:")[0].strip()
+    # The SDK words a connection that failed as a refusal, and keeps the truth as its cause.
+    if isinstance(error, ServiceRequestError) or isinstance(error.__cause__, ServiceRequestError):
+        return f"the sign-in service cannot be reached: {said}; check the network, `authority` and `ca-file`"
     if isinstance(error, ClientAuthenticationError):
         return f"signing in failed: {said}; check the identity and its secret or federated credential"
-    if isinstance(error, ServiceRequestError):
-        return f"the sign-in service cannot be reached: {said}; check the network, `authority` and `ca-file`"
     return f"signing in failed: {said}"
 
 

@@ -230,6 +230,10 @@ class Reader:
 
     def _unmanaged(self, groups: Survey) -> None:
         boundaries = self._boundaries()
+        answers = list(groups.by_name.values())
+        if answers and all(isinstance(answer, Trouble) for answer in answers):
+            # Nothing of this directory could be read, whatever it is that nobody asked for.
+            self._gap(self._address("*"), next(a for a in answers if isinstance(a, Trouble)))
         if not boundaries:
             return
         if isinstance(groups.below, Trouble):
