@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> int:
 
 
 def chosen(plan: Plan, prefixes: Sequence[str], tenants: Sequence[str]) -> list[Action]:
-    """The actions of these tenants with these ids; none named is all.  Raises ReconcilerError for a misfit."""
+    """The actions of these tenants with these ids, or all; raises ReconcilerError for what fits none."""
     within = [action for action in plan.actions if not tenants or action.tenant in tenants]
     for tenant in tenants:
         if tenant not in {action.tenant for action in within}:

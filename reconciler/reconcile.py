@@ -15,7 +15,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
 from reconciler.providers.contract import Progress
-from reconciler.survey import Cloud, Desired, Inputs, desire, identify, identify_found, read
+from reconciler.survey import Cloud, Desired, Inputs, desire, identify, identify_found, read, settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell:
     """Hold live state against the policies and decide what would have to happen."""
     desired = desire(inputs, vocabularies)
     named = identify(desired, cloud.directory)
-    live = read(desired, cloud, inputs, tell)
+    live = settled(read(desired, cloud, inputs, tell), inputs)
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
     actions = order(drift.actions, cloud.kinds, desired.wanted)
@@ -81,6 +81,7 @@ def _frame(inputs: Inputs, cloud: Cloud, identities: Mapping[str, Identity]) -> 
         kinds=cloud.kinds,
         identities=identities,
         frozen=inputs.frozen,
+        protected=inputs.policies.rules.protected,
     )
 
 

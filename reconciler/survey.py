@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from reconciler.core.diff import principals
 from reconciler.core.environment import Environment
 from reconciler.core.model import (
     Address,
+    Attribute,
+    Finding,
     Identity,
     Kind,
     Lifecycle,
@@ -23,7 +25,7 @@ from reconciler.core.model import (
 from reconciler.core.vocabulary import Context, Problem, Vocabulary
 from reconciler.policy.policies import Policies
 from reconciler.providers.contract import Directory, Progress, Provider, Question
-from reconciler.store.journal import History
+from reconciler.store.journal import History, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,45 @@ def reader(desired: Desired, cloud: Cloud, as_of: date) -> Callable[[Sequence[Ad
         return merged(lives)
 
     return read_again
+
+
+SETTLING = timedelta(seconds=120)
+"""How long a service may show the state before a write, now and then, after it has shown the one after it.
+Databricks groups do so for up to 60 s (databrickslabs/ucx); Entra gives no number (Microsoft, "Designing for
+eventual consistency", 2026: a successful write guarantees no later read)."""
+
+
+def settled(live: Live, inputs: Inputs) -> Live:
+    """Live state in which what was seen to work moments ago is not undone by a stale reading.
+
+    Only a fact that reads exactly as it did before its own verified write is corrected; anything else is
+    somebody's new change.
+    """
+    found = dict(live.found)
+    findings = list(live.findings)
+    for record in inputs.history.verified_since(inputs.now, SETTLING):
+        action = record.action
+        thing = found.get(Address.parse(action["address"]))
+        fact = Attribute(action["role"], action["principal"])
+        if thing is None or fact in thing.mixed or len(action["before"]) != 1:
+            continue
+        if [thing.grants.get(fact)] == action["before"]:
+            grants = {**thing.grants, fact: action["after"]}
+            held = {name: value for name, value in grants.items() if value is not None}
+            found[thing.address] = replace(thing, grants=held)
+            findings.append(_settling(thing.address, record))
+    return replace(live, found=found, findings=findings)
+
+
+def _settling(address: Address, record: Record) -> Finding:
+    action = record.action
+    return Finding(
+        rule="settling",
+        address=address,
+        tenant=str(action["tenant"]),
+        text=f"{action['principal'] or action['role']} still reads as before its own write, which was seen to "
+        f"work less than {SETTLING.seconds} s ago; taken as stale until then",
+    )
 
 
 def merged(lives: Iterable[Live]) -> Live:

@@ -114,7 +114,7 @@ def approve(plan: Plan, court: Court) -> ApprovedPlan:
             consents[action.id] = verdict
         elif verdict:
             refused.append(Outcome(action=action.id, status=Status.REFUSED, reason=verdict))
-    refused.extend(_moved(plan, court))
+    refused.extend(_moved(plan, court, consents))
     return ApprovedPlan(plan=plan, actions=tuple(kept), refused=tuple(refused), consents=consents)
 
 
@@ -218,11 +218,15 @@ def _stands(violation: Violation) -> str:
     return f"guardrail {violation.rule}: {violation.text}"
 
 
-def _moved(plan: Plan, court: Court) -> list[Outcome]:
-    """Consents that fit nothing any more because live state moved on to another value."""
+def _moved(plan: Plan, court: Court, consented: Mapping[str, Consented]) -> list[Outcome]:
+    """Consents that fit nothing any more because live state moved on to another value.
+
+    Where the present value was approved as well, the old consent is history and not worth a word.
+    """
     planned: dict[tuple[Address, Attribute], list[Action]] = {}
     for action in plan.actions:
-        planned.setdefault((action.address, action.attribute), []).append(action)
+        if action.id not in consented:
+            planned.setdefault((action.address, action.attribute), []).append(action)
     known = {action.id for action in plan.actions}
     outcomes = []
     for approval in court.approvals:

@@ -37,6 +37,9 @@ class Frame:
     """Every principal of the policies and of live state."""
     frozen: frozenset[str] = frozenset()
     """Tenants whose documents could not be read: things that they may contribute to lose nothing."""
+    protected: frozenset[str] = frozenset()
+    """The reconciler's own identities and break-glass accounts: what they hold unlisted is nobody's drift,
+    such as the MANAGE that a service gives to whoever creates a scope."""
 
     def moved_ids(self) -> frozenset[str]:
         """Objects that a name of the policies stands for while they still, or already, bear another."""
@@ -91,7 +94,7 @@ def aim(want: Wanted, found: Found | None, frame: Frame, moved: frozenset[str]) 
     if found is None:
         return result
     if want.lifecycle is Lifecycle.ACTIVE:
-        _mind_unlisted(want, live, result)
+        _mind_unlisted(want, live, frame.protected, result)
     else:
         _retire(want, live, result)
     for attribute in sorted(live.keys() - result.values.keys()):
@@ -104,9 +107,14 @@ def aim(want: Wanted, found: Found | None, frame: Frame, moved: frozenset[str]) 
     return result
 
 
-def _mind_unlisted(want: Wanted, live: Mapping[Attribute, tuple[Value | None, ...]], result: Aim) -> None:
+def _mind_unlisted(
+    want: Wanted,
+    live: Mapping[Attribute, tuple[Value | None, ...]],
+    protected: frozenset[str],
+    result: Aim,
+) -> None:
     for attribute in live.keys() - result.values.keys():
-        if not attribute.principal:
+        if not attribute.principal or attribute.principal in protected and attribute not in want.terms:
             # What the document does not speak of at all, such as a description, is nobody's drift.
             result.values[attribute] = live[attribute]
         elif attribute in want.terms:
@@ -136,7 +144,9 @@ def _why_kept(attribute: Attribute, want: Wanted, found: Found, frame: Frame, mo
         return f"documents of {', '.join(sorted(frame.frozen))} are in error and may ask for it"
     identity = frame.identities.get(attribute.principal)
     if identity is not None and identity.object_id in moved:
-        return f"a name of the policies stands for the same object {identity.object_id}, moved or being renamed"
+        return (
+            f"a name of the policies stands for the same object {identity.object_id}, moved or being renamed"
+        )
     return ""
 
 

@@ -35,6 +35,8 @@ class Record:
     removes: bool
     status: Status | None
     """None while nobody knows: the run was interrupted."""
+    ended: datetime | None = None
+    """When it was settled."""
 
     @property
     def id(self) -> str:
@@ -65,6 +67,14 @@ class History:
                 kind = str(record.action["address"]).split("/", 3)[2]
                 counts[str(record.action["tenant"]), kind] += 1
         return dict(counts)
+
+    def verified_since(self, now: datetime, window: timedelta) -> list[Record]:
+        """What was seen to work this recently, oldest first."""
+        return [
+            record
+            for record in self.records
+            if record.status is Status.VERIFIED and record.ended and now - record.ended <= window
+        ]
 
     def grants(self) -> dict[tuple[str, str, str], Record]:
         """The newest grant that was sent for each (address, role, principal) and not taken away since."""
@@ -178,6 +188,7 @@ def _record(event: Mapping[str, Any], end: tuple[str, Status] | None) -> Record:
         action=event["action"],
         removes=event["removes"],
         status=end[1] if end else None,
+        ended=datetime.fromisoformat(end[0]) if end else None,
     )
 
 
