@@ -195,7 +195,7 @@ def _rights(wanted: Wanted, node: Node) -> str:
 
 
 _UNSAFE = re.compile("[&<>\x00-\x1f\ufffe\uffff]")
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NOT_XML = re.compile("[\x00-\x1f\ufffe\uffff]")
 _REST = (
     "<Content-Encoding /><Content-Language /><Content-CRC64>AAAAAAAAAAA=</Content-CRC64><Content-MD5 />"
     "<Cache-Control /><Content-Disposition />"

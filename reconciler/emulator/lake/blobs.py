@@ -5,8 +5,9 @@ from __future__ import annotations
 from reconciler.emulator.lake import conditions, leases, leasing
 from reconciler.emulator.lake.acl import WRITE
 from reconciler.emulator.lake.call import Call, Headers, changed_headers, reply
+from reconciler.emulator.lake.deletion import discard
 from reconciler.emulator.lake.errors import StorageError
-from reconciler.emulator.lake.paths import discard, existing, expire
+from reconciler.emulator.lake.paths import existing, expire
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER
 from reconciler.emulator.lake.stamps import http_date
 from reconciler.emulator.lake.tree import Folder, Node

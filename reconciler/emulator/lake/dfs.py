@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from reconciler.emulator.lake import access_control, containers, content, leasing, listing, paths, properties
+from reconciler.emulator.lake import (
+    access_control,
+    containers,
+    content,
+    deletion,
+    leasing,
+    listing,
+    paths,
+    properties,
+)
 from reconciler.emulator.lake.call import Call
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.wire import Response
@@ -46,7 +55,7 @@ def _path(call: Call) -> Response:
         case "PUT":
             return paths.rename(call) if call.header("x-ms-rename-source") else paths.create(call)
         case "DELETE":
-            return paths.delete(call)
+            return deletion.delete(call)
         case "HEAD" if action == "checkaccess":
             return access_control.check_access(call)
         case "HEAD" if action in ("getaccesscontrol", "getstatus"):

@@ -1,4 +1,4 @@
-"""Paths over the DFS endpoint: create, rename, delete, and their properties."""
+"""Paths over the DFS endpoint: create, rename, and their properties."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from urllib.parse import unquote
 
 from reconciler.emulator.lake import acl as acls
 from reconciler.emulator.lake import conditions, leases
-from reconciler.emulator.lake.account import Deleted, Filesystem
+from reconciler.emulator.lake.account import Filesystem
 from reconciler.emulator.lake.acl import EXECUTE, WRITE, Acl, AclError
-from reconciler.emulator.lake.call import MODERN, Call, Headers, changed_headers, reply
+from reconciler.emulator.lake.call import MODERN, Call, changed_headers, reply
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER
-from reconciler.emulator.lake.stamps import DAY, SECOND, filetime, parse_http_date
+from reconciler.emulator.lake.stamps import SECOND, parse_http_date
 from reconciler.emulator.lake.tree import Folder, Node, find
 from reconciler.emulator.wire import Response
 
@@ -163,40 +163,11 @@ def parse_properties(text: str) -> dict[str, str]:
     return found
 
 
-def delete(call: Call) -> Response:
-    """`DELETE`, of a directory only with `recursive=true` or when it is empty."""
-    chain = existing(call)
-    node = chain[-1]
-    if len(chain) == 1:
-        raise StorageError("InvalidUri")
-    conditions.check(call.request.headers, node.changed)
-    respect_lease(call, node)
-    recursive = call.flag("recursive")
-    if isinstance(node, Folder) and node.children and not recursive:
-        raise StorageError("DirectoryNotEmpty")
-    call.access.need_removal(chain[:-1], node, recursive)
-    return reply(200, discard(call, chain))
-
-
 def take(chain: Sequence[Node]) -> Node:
     """Take the last node out of the one before it."""
     parent = chain[-2]
     assert isinstance(parent, Folder)
     return parent.take(chain[-1].name)
-
-
-def discard(call: Call, chain: Sequence[Node]) -> Headers:
-    """Take a path out of the tree, for good or into soft deletion, and say which."""
-    node = take(chain)
-    days = call.account.retention_days
-    if not days:
-        return [("x-ms-delete-type-permanent", "true")] if call.version >= "2020-06-12" else []
-    instant = call.account.tick()
-    deletion = str(filetime(instant))
-    until = instant + days * DAY
-    kept = Deleted(path="/".join(call.path), deletion_id=deletion, at=instant, until=until, node=node)
-    call.store().deleted.append(kept)
-    return [("x-ms-delete-type-permanent", "false"), ("x-ms-deletion-id", deletion)]
 
 
 def rename(call: Call) -> Response:

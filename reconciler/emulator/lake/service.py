@@ -53,6 +53,8 @@ class LakeService:
         )
         try:
             self._throttle()
+            if any(ord(char) < 32 or char == "\x7f" for part in path for char in part):
+                raise StorageError("InvalidUri")
             call.access = self._authenticate(request, account, filesystem)
             if filesystem in account.filesystems:
                 trash.purge(account.filesystems[filesystem], call.now)
