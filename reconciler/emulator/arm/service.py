@@ -93,6 +93,8 @@ class ArmService:
             caller = self._caller(request)
             status, payload = self._answer(request, caller)
             extra = _budget(request.method)
+            if status == 201 and not _AUTHORIZATION.match(request.path):
+                extra["location"] = payload["id"]
         except ArmError as error:
             status, payload, extra = error.status, error.payload(), error.headers
         identifier = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))

@@ -1,0 +1,1 @@
+"""Recorded traffic of Graph and ARM, replayed against the emulated ones."""
