@@ -68,7 +68,7 @@ def _walk(value: object, mark: object, prose: bool) -> Iterator[Fault]:
             place = mark[1][key]
             at = place if isinstance(place, int) else place[0]
             if problem := misread(key):
-                yield Fault(at >> 40, at >> 20 & 0xFFFFF, problem)
+                yield Fault(at >> 40, at & 0xFFFFF or at >> 20 & 0xFFFFF, problem)
             yield from _walk(inner, place, key in PROSE)
     elif isinstance(value, list) and isinstance(mark, tuple):
         for inner, place in zip(value, mark[1], strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -32,14 +32,16 @@ def settle(claims: Iterable[Claim], platform: Platform) -> tuple[list[Claim], li
     problems: list[Problem] = []
     holders: dict[tuple[str, str, str], list[tuple[Declared, Reach]]] = {}
     for claim in claims:
-        reaches = claim.reaches
-        declared, faults = _placed(claim, platform, known)
-        settled.append(Claim(declared, claim.kind, reaches))
+        unknown = {reach: text for reach in claim.reaches if (text := _unknown_name(reach, known))}
+        declared, faults = _placed(claim, unknown, platform)
+        settled.append(Claim(declared, claim.kind, claim.reaches))
         if platform.complete:
-            faults.extend(_outside(declared, reaches, platform))
+            # A name that nobody knows is inside no boundary either: saying so once is enough.
+            known_reaches = [reach for reach in claim.reaches if reach not in unknown]
+            faults.extend(_outside(declared, known_reaches, platform))
             problems.extend(faults)
         if not faults:
-            for reach in reaches:
+            for reach in claim.reaches:
                 locator = reach.locator if reach.boundary == "folders" else fold(reach.locator)
                 key = (reach.boundary, reach.installation, locator)
                 holders.setdefault(key, []).append((declared, reach))
@@ -57,14 +59,13 @@ class _Known:
         self.containers = cache(platform.containers)
 
 
-def _placed(claim: Claim, platform: Platform, known: _Known) -> tuple[Declared, list[Problem]]:
+def _placed(claim: Claim, unknown: Mapping[Reach, str], platform: Platform) -> tuple[Declared, list[Problem]]:
     """The document with the environments in which it holds, and which names keep it out of some."""
     declared = claim.declared
     problems = []
-    for reach in claim.reaches:
-        text = _unknown_name(reach, known)
-        if text:
-            problems.append(Problem(source=reach.source, text=text, tenant=declared.tenant))
+    for reach, text in unknown.items():
+        place = reach.source if reach.boundary == "folders" else declared.locate("workspace")
+        problems.append(Problem(source=place, text=text, tenant=declared.tenant))
     named: tuple[str, ...] | None = declared.document.environments
     holds = set()
     for number, name in enumerate(platform.environments if named is None else named):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.core.model import Source
 from reconciler.policy.suggest import nearest
-from reconciler.policy.yaml_nodes import Places, shorten
+from reconciler.policy.yaml_nodes import MAX_FAULTS, Places, shorten
 
 Path = tuple[str | int, ...]
 
@@ -41,15 +41,31 @@ def explain(
     error: ValidationError, model: type[BaseModel], value: Any, places: Places
 ) -> Iterator[tuple[Source, str]]:
     """Each fault of a document with its place: `grants[2].can: 'raed' is none of read, write; did you …`."""
-    errors = _fold([_trace(each, value) for each in error.errors(include_url=False)])
+    every = _fold([_trace(each, value) for each in error.errors(include_url=False)])
+    errors = every[:MAX_FAULTS]
     unknown = (fault.path for fault in errors if fault.type == "extra_forbidden")
     guessed = {(path[:-1], nearest(str(path[-1]), _keys(model, path[:-1]))) for path in unknown}
     for fault in errors:
         if fault.type == "missing" and (fault.path, fault.key) in guessed:
             # The key is there, misspelt, and that is told.
             continue
+        if fault.type == "too_short" and any(_is_below(other.path, fault.path) for other in errors):
+            # Only faulty entries are missing, and they are told.
+            continue
         at = places.key(*fault.path) if fault.type == "extra_forbidden" else places(*fault.path)
-        yield at, _sentence(fault, model)
+        yield at, one_line(_sentence(fault, model))
+    if len(every) > len(errors):
+        yield places(), f"{len(every) - len(errors)} more faults in this document are not shown"
+
+
+def one_line(text: str, limit: int = 400) -> str:
+    """A message as one line of bearable length, whatever values it quotes."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[:limit]}…"
+
+
+def _is_below(path: Path, other: Path) -> bool:
+    return len(path) > len(other) and path[: len(other)] == other
 
 
 def spell(path: Path) -> str:

@@ -70,7 +70,8 @@ def read_lock(
         for directory, pins in model.directories.items()
         for place, text in _faults(document, directory, pins)
     ]
-    for directory in model.directories.keys() - directories:
+    # Without any environment there is nothing to compare with, and that is told already.
+    for directory in model.directories.keys() - directories if directories else ():
         text = f"no environment has an entra.name {directory!r}{did_you_mean(directory, directories)}"
         problems.append(Problem(source=document.places.key("directories", directory), text=text))
     return model.directories, problems

@@ -124,7 +124,7 @@ def _parse_file(
         try:
             instance = model.model_validate(value)
         except ValidationError as error:
-            told = list(islice(explain(error, model, value, places), MAX_FAULTS))
+            told = list(explain(error, model, value, places))
             instance = None
         else:
             told = []

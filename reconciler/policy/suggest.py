@@ -19,11 +19,12 @@ def nearest(name: str, known: Collection[str]) -> str:
     """
     if not name or len(name) > 256 or name in known:
         return ""
-    if len(known) <= _FEW:
-        lower = {other.lower(): other for other in known}
-        close = get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
-        return lower[close[0]] if close else ""
-    return next((slip for slip in _slips(name) if slip in known), "")
+    slip = next((slip for slip in _slips(name) if slip in known), "")
+    if slip or len(known) > _FEW:
+        return slip
+    lower = {other.lower(): other for other in known}
+    close = get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
+    return lower[close[0]] if close else ""
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:

@@ -78,7 +78,8 @@ def _group_file(name: str, people: list[str], chance: random.Random) -> Iterator
         chosen = chance.sample(people, size + 2)
         yield from ("---", "kind: group", f"name: {name}-{part}", f"owners: [{chosen[-1]}]", "members:")
         yield from (f"  - {person}" for person in chosen[:size])
-        yield f'  - {{who: {chosen[-2]}, until: 2027-01-31, because: "helps out, CHG-{chance.randrange(9999)}"}}'
+        ticket = chance.randrange(9999)
+        yield f'  - {{who: {chosen[-2]}, until: 2027-01-31, because: "helps out, CHG-{ticket}"}}'
 
 
 def _access_file(name: str, chance: random.Random) -> Iterator[str]:
