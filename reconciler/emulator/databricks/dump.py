@@ -52,7 +52,7 @@ def _entry(account: Account, identity: Identity) -> dict[str, Any]:
     if identity.kind == GROUPS:
         entry["members"] = [said or member for member, said in identity.members.items()]
     if identity.synced is not None:
-        entry["synced"] = list(identity.synced)
+        entry |= {"synced": list(identity.synced), "synced-name": identity.synced_name}
     return entry
 
 

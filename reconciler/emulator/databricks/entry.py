@@ -70,5 +70,5 @@ def _identity(
     # Just-in-time provisioning: somebody in an assigned Entra group exists from the first login on.
     for group in world.directory.transitive_groups(caller.object_id):
         if account.by_external.get(group) in host.assigned:
-            return identities.resolve(caller.object_id)
+            return identities.sync.resolve(caller.object_id)
     return None

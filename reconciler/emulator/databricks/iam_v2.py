@@ -11,7 +11,6 @@ from typing import Any
 
 from reconciler.emulator.databricks import assignments
 from reconciler.emulator.databricks.errors import JSON, denied, invalid, missing, no_endpoint, rest
-from reconciler.emulator.databricks.identities import user_attrs
 from reconciler.emulator.databricks.scim.writes import ENTITLEMENTS
 from reconciler.emulator.databricks.state import (
     GROUPS,
@@ -22,6 +21,7 @@ from reconciler.emulator.databricks.state import (
     Workspace,
     entitled,
 )
+from reconciler.emulator.databricks.sync import user_attrs
 from reconciler.emulator.databricks.view import View
 from reconciler.emulator.wire import Response, json_response
 
@@ -107,7 +107,7 @@ def _require_aim(view: View) -> None:
 
 def _resolved(view: View, kind: str, external: str) -> Identity:
     _require_aim(view)
-    found = view.identities.resolve(external) if external else None
+    found = view.identities.sync.resolve(external) if external else None
     if found is None or found.kind != kind:
         raise missing(
             f"{SINGULAR[kind].replace('_', ' ').capitalize()} with external ID {external} not found."

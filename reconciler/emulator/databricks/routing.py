@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from reconciler.emulator.databricks import assignments, grants, iam_v2, permissions, secrets
 from reconciler.emulator.databricks.errors import JSON, missing, rest
@@ -44,6 +45,7 @@ def routes(scim: Scim) -> list[Route]:
         (rf"/api/2\.0/preview/scim/v2/{KIND}", "workspace", "scim", identities),
         (rf"/api/2\.[01]/accounts/(?P<account>[^/]+)/scim/v2/{KIND}", "account", "scim", identities),
         (rf"/api/2\.0/account/scim/v2/{KIND}", "proxy", "scim", identities),
+        (rf"/api/2\.0/account/scim/v2/{KIND}", "account", "scim", identities),
         (rf"/api/2\.0/preview/scim/v2/{KIND}", "misplaced", "scim", identities),
         (
             r"/api/2\.0/preview/permissionassignments(?:/principals/(?P<id>[^/]+))?",
@@ -113,15 +115,15 @@ def _account_assignments(view: View, match: re.Match[str]) -> Response:
 
 
 def _permissions(view: View, match: re.Match[str]) -> Response:
-    return permissions.handle(view, match["path"])
+    return permissions.handle(view, unquote(match["path"]))
 
 
 def _sql_permissions(view: View, match: re.Match[str]) -> Response:
-    return permissions.handle_flat(view, match["path"])
+    return permissions.handle_flat(view, unquote(match["path"]))
 
 
 def _grants(view: View, match: re.Match[str]) -> Response:
-    return grants.handle(view, match["path"])
+    return grants.handle(view, unquote(match["path"]))
 
 
 def _account_identity(view: View, match: re.Match[str]) -> Response:

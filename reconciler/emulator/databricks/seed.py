@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from reconciler.emulator.databricks.identities import Identities, user_attrs
+from reconciler.emulator.databricks.identities import Identities
 from reconciler.emulator.databricks.scim.writes import DEFAULTS, ENTITLEMENTS
 from reconciler.emulator.databricks.state import (
     ACCOUNT_ADMIN,
@@ -24,6 +24,7 @@ from reconciler.emulator.databricks.state import (
     entitled,
     stable_id,
 )
+from reconciler.emulator.databricks.sync import user_attrs
 from reconciler.emulator.world import World
 
 ACCOUNT_KEYS = frozenset(
@@ -85,8 +86,7 @@ class Seeder:
         for entry in body.get("service-principals") or ():
             self._service_principal(entry)
         self._groups(body.get("groups") or (), None)
-        if account.identity_sync == "scim":
-            self._provision()
+        self.identities.sync.catch_up()
         for reference in body.get("resolved") or ():
             self.identities.principal(reference)
         for reference in body.get("admins") or ():
@@ -98,12 +98,6 @@ class Seeder:
             account.federation[client] = [dict(policy) for policy in policies]
         for name, privileges in (body.get("grants") or {}).items():
             account.grants[name] = {who: list(held) for who, held in privileges.items()}
-
-    def _provision(self) -> None:
-        for oid in [*self.world.directory.users, *self.world.directory.groups]:
-            identity = self.identities.resolve(oid)
-            if identity is not None and identity.kind == GROUPS:
-                self.identities.refresh(identity)
 
     def _renumber(self, identity: Identity, wanted: str) -> None:
         self._free(wanted, identity.name)
@@ -129,7 +123,7 @@ class Seeder:
             attrs["externalId"] = str(entry["external-id"])
         if entry.get("roles"):
             attrs["roles"] = [{"value": role} for role in entry["roles"]]
-        identifier = str(entry.get("id") or self.identities.free_id(kind, f"{home}/{key}"))
+        identifier = str(entry.get("id") or self.identities.sync.free_id(kind, f"{home}/{key}"))
         return self.account.add(Identity(kind, self._free(identifier, key), attrs, home))
 
     def _user(self, entry: Mapping[str, Any]) -> None:
@@ -155,6 +149,7 @@ class Seeder:
             name = str(entry["name"])
             group = self._enter(GROUPS, entry, name, {"displayName": name}, home)
             group.synced = list(entry["synced"]) if "synced" in entry else None
+            group.synced_name = entry.get("synced-name")
             entered.append((group, entry))
         for group, entry in entered:
             members: Members = {}

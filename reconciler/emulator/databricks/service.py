@@ -43,14 +43,17 @@ class DatabricksService:
     def seed(self, section: Mapping[str, Any]) -> None:
         """Add what a seed file's `databricks` section describes."""
         Seeder(self.world, self.account, self.identities).load(section)
+        self.identities.sync.catch_up()
 
     def dump(self) -> dict[str, Any]:
         """The present state in the form of a seed."""
+        self.identities.sync.catch_up()
         return dump(self.account)
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
         try:
+            self.identities.sync.catch_up()
             workspace = self._workspace(request.service)
             response = self._open(request, workspace) or self._guarded(request, workspace)
         except Refusal as refusal:
@@ -106,8 +109,9 @@ class DatabricksService:
             if match is None:
                 continue
             view = enter(self.world, self.identities, request, host, route.place)
-            if route.place == "account" and match["account"] != self.account.id:
-                raise denied(f"Caller is not authorized for account {match['account']}")
+            account = match.groupdict().get("account", self.account.id)
+            if account != self.account.id:
+                raise denied(f"Caller is not authorized for account {account}")
             self._limit(view, route.area, match)
             return route.handler(view, match)
         enter(self.world, self.identities, request, host, "workspace")

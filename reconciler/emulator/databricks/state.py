@@ -50,6 +50,8 @@ class Identity:
     members: Members = field(default_factory=dict)
     synced: list[str] | None = None
     """Entra's members as last copied, for a group that Entra owns; None before the first copy."""
+    synced_name: str | None = None
+    """Entra's name as last copied: a rename in Databricks stands until Entra's own name changes."""
     sync_due: float | None = None
 
     @property

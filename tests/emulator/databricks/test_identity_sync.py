@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.directory import object_id
+from reconciler.emulator.directory import Group, object_id
 from tests.emulator.databricks.estate import ACCOUNT, ACCOUNT_SCIM, SCIM, SEED, Estate, filtered
 
 IDENTITY = f"/api/2.0/identity/accounts/{ACCOUNT}"
@@ -153,3 +153,30 @@ def test_a_user_made_by_hand_is_linked_not_doubled() -> None:
 
     assert answer["user"]["user_id"] == "42"
     assert answer["user"]["external_id"] == cy.id
+
+
+def name_of(estate: Estate, group: str) -> str:
+    return str(
+        estate.at_account("GET", f"{ACCOUNT_SCIM}/Groups/{group}?attributes=displayName")["displayName"]
+    )
+
+
+@pytest.mark.parametrize("sync", ["aim", "scim"])
+def test_a_rename_in_entra_arrives_and_one_in_databricks_stands_until_then(sync: str) -> None:
+    estate = Estate(seeded(sync))
+    group = estate.id_of("group:pricing-ds")
+    local = {"op": "replace", "path": "displayName", "value": "renamed-here"}
+    estate.patch(f"{ACCOUNT_SCIM}/Groups/{group}", local, endpoint="databricks-account")
+    assert name_of(estate, group) == "renamed-here"
+
+    directory = estate.world.directory
+    directory.rename(directory.groups[entra(estate, "pricing-ds")], "renamed-there")
+
+    assert name_of(estate, group) == "renamed-there"
+
+
+def test_the_connector_copies_what_is_new(copied: Estate, aim: Estate) -> None:
+    for estate, expected in ((copied, 1), (aim, 0)):
+        estate.world.directory.add(Group(id=object_id("group", "brand-new"), display_name="brand-new"))
+        target = f"{ACCOUNT_SCIM}/Groups?" + filtered('displayName eq "brand-new"')
+        assert estate.at_account("GET", target)["totalResults"] == expected

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.databricks.estate import ACCOUNT, ACCOUNT_SCIM, SCIM, Estate, filtered
+from tests.emulator.databricks.estate import ACCOUNT, ACCOUNT_SCIM, APP, SCIM, Estate, filtered
 
 
 @pytest.fixture
@@ -140,6 +140,13 @@ def test_a_workspace_shows_the_account_through_its_proxy(estate: Estate) -> None
     seen = estate.call("GET", "/api/2.0/account/scim/v2/Groups?attributes=id,displayName,externalId")
 
     assert "platform" in names(seen)
+    assert seen == estate.at_account(
+        "GET", "/api/2.0/account/scim/v2/Groups?attributes=id,displayName,externalId"
+    )
+
+
+def test_a_service_principal_reads_itself_as_a_user_of_that_name(estate: Estate) -> None:
+    assert estate.call("GET", f"{SCIM}/Me")["userName"] == APP
 
 
 def test_only_what_is_assigned_is_in_a_workspace(estate: Estate) -> None:

@@ -6,7 +6,6 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from reconciler.emulator.databricks.identities import user_attrs
 from reconciler.emulator.databricks.permissions import KINDS, NAME_KEYS
 from reconciler.emulator.databricks.service import DatabricksService
 from reconciler.emulator.databricks.state import (
@@ -21,6 +20,7 @@ from reconciler.emulator.databricks.state import (
     Workspace,
     entitled,
 )
+from reconciler.emulator.databricks.sync import user_attrs
 from tests.recordings.databricks.exchanges import Exchange
 
 SCIM = re.compile(

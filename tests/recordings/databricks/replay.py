@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
-from reconciler.emulator.databricks.identities import user_attrs
 from reconciler.emulator.databricks.oidc import AZURE_DATABRICKS
 from reconciler.emulator.databricks.service import ENDPOINT, DatabricksService
 from reconciler.emulator.databricks.state import ACCOUNT_ADMIN, USERS, Identity
+from reconciler.emulator.databricks.sync import user_attrs
 from reconciler.emulator.wire import Caller, Request, Response
 from reconciler.emulator.world import World
 from tests.recordings.databricks.comparison import Names, as_fixtures_have_it, asked_for, differences

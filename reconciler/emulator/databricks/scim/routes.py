@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.emulator.databricks.errors import SCIM_JSON, scim
-from reconciler.emulator.databricks.identities import user_attrs
 from reconciler.emulator.databricks.scim import filter as scim_filter
 from reconciler.emulator.databricks.scim import patch, writes
 from reconciler.emulator.databricks.scim.render import (
@@ -22,6 +21,7 @@ from reconciler.emulator.databricks.scim.render import (
 )
 from reconciler.emulator.databricks.scim.stale import Staleness
 from reconciler.emulator.databricks.state import GROUPS, NAME_ATTRIBUTE, PRINCIPALS, USERS, Identity
+from reconciler.emulator.databricks.sync import user_attrs
 from reconciler.emulator.databricks.view import View
 from reconciler.emulator.wire import Response, json_response
 
@@ -58,7 +58,11 @@ class Scim:
 
     def me(self, view: View) -> Response:
         """`/Me`: the caller itself, whatever its rights."""
-        return _answer(200, resource(view, view.me, _wanted(view)))
+        document = resource(view, view.me, _wanted(view))
+        if view.me.kind == PRINCIPALS:
+            # A service principal reads itself as a user of that name (Terraform, data_current_user_test).
+            document["userName"] = view.me.name
+        return _answer(200, document)
 
     def _find(self, view: View, kind: str, identifier: str) -> Identity:
         found = view.account.identities.get(identifier)
