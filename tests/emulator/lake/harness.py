@@ -93,9 +93,9 @@ class Lake:
         *,
         host: str = "dfs",
         who: str = "",
-        body: bytes = b"",
+        body: bytes | str = b"",
         version: str = VERSION,
-        **headers: Any,
+        **headers: str,
     ) -> Answer:
         """Send one request: as the account key, or as a signed-in object id; `_` in header names is `-`."""
         path, _, query = url.partition("?")
@@ -108,7 +108,7 @@ class Lake:
             path=path,
             query=parse_qsl(query, keep_blank_values=True),
             headers=sent,
-            body=body,
+            body=body.encode() if isinstance(body, str) else body,
             base=f"https://{ACCOUNT}.{host}.core.windows.net",
             raw_query=query,
             caller=Caller(object_id=who, audience=AUDIENCE) if who else None,
@@ -135,7 +135,7 @@ class Lake:
         """A path's access control list as the service writes it."""
         return self.node(path, filesystem).acl.text
 
-    def set_acl(self, path: str, acl: str, **more: Any) -> Answer:
+    def set_acl(self, path: str, acl: str, **more: str) -> Answer:
         """Set a path's list over the wire."""
         url = f"/curated/{quote(path)}?action=setAccessControl"
         return self.ask("PATCH", url, x_ms_acl=acl, **more)

@@ -43,7 +43,7 @@ class Exchange:
         return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Loader(yaml.CSafeLoader):
     """Reads the recordings of asynchronous clients too, which hold URL and header objects."""
 
 
@@ -59,7 +59,8 @@ def _sequence(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
         return items[0] if suffix.endswith("istr") else items
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
-    return loader.construct_scalar(node)  # type: ignore[arg-type]
+    assert isinstance(node, yaml.ScalarNode)
+    return loader.construct_scalar(node)
 
 
 _Loader.add_constructor("tag:yaml.org,2002:python/object/new:yarl.URL", _url)
