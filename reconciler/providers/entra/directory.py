@@ -71,7 +71,13 @@ class Who:
             if each.kind == USER and each.principal not in self.pins and each.readable:
                 # No two users share a user principal name, so that meeting one is resolving it.
                 self.identities.setdefault(each.principal, _known(each.principal, each, pinned=False))
-        await self.resolve({each.principal for each in entries if each.kind in (GROUP, SP)})
+        principals = {each.principal for each in entries if each.kind in (GROUP, SP)}
+        for principal in principals:
+            known = self.identities.get(principal)
+            if known is not None and known.presence is Presence.UNKNOWN:
+                # It was asked for before it existed, and has been met since.
+                del self.identities[principal]
+        await self.resolve(principals)
 
     def spelled(self, each: Entry) -> str:
         """The principal that this object is in plans: its name if that is its alone, else `id:…`.

@@ -6,7 +6,7 @@ Its law: a group is read whole or it is a gap.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.model import (
     Address,
@@ -14,6 +14,7 @@ from reconciler.core.model import (
     Finding,
     Found,
     Gap,
+    Identity,
     Lifecycle,
     Live,
     Presence,
@@ -52,12 +53,13 @@ class Reader:
     async def read(self) -> Live:
         """Everything that was asked for, as found or as gaps."""
         groups = await self._survey()
-        places = self._places(groups, await self._pinned())
+        places = self._places(groups, await self._refused())
         readings = await self._readings(places)
         await self.who.settle([each for reading in readings.values() for each in _holders(reading)])
         lent = await self._lent(readings, places)
         for address, reading in readings.items():
             self._judge(address, reading, places[address][0], lent.get(reading.group.id))
+        self._mind_former_names()
         self._unmanaged(groups)
         return Live(found=self.found, gaps=self.gaps, findings=sorted(self.findings, key=_order))
 
@@ -96,41 +98,60 @@ class Reader:
         prefixes = {_prefix(pattern) for each in self._boundaries() for pattern in each.patterns}
         return await survey(self.client, canonical.GROUP, names, prefixes)
 
-    async def _pinned(self) -> Mapping[str, str]:
-        """Why a pinned name must not be taken for the group that bears it, by name."""
-        names = [f"group:{address.locator}" for address in self._names()]
-        pinned = [name for name in names if name in self.who.pins]
-        identities = await self.who.resolve(pinned)
-        return {
-            name.partition(":")[2]: identity.reason
-            for name, identity in identities.items()
-            if identity.presence in (Presence.MOVED, Presence.UNREADABLE) or name in self.who.deleted
-        }
+    async def _refused(self) -> Mapping[Address, str]:
+        """Why a pinned name must not be taken for the group that bears it."""
+        asked = {f"group:{address.locator}": (address, want) for address, want in self._names().items()}
+        identities = await self.who.resolve([name for name in asked if name in self.who.pins])
+        refused: dict[Address, str] = {}
+        for name, identity in identities.items():
+            doubtful = identity.presence in (Presence.MOVED, Presence.UNREADABLE)
+            if (doubtful or name in self.who.deleted) and not self._renamed(identity, *asked[name]):
+                refused[asked[name][0]] = f"{name} {identity.reason}"
+        return refused
 
-    def _places(self, groups: Survey, refused: Mapping[str, str]) -> dict[Address, tuple[Wanted, Group]]:
+    def _renamed(self, identity: Identity, address: Address, want: Wanted) -> bool:
+        """Whether a pin that does not fit shows no more than a declared rename, to be done or done."""
+        bearer = self.who.entries.get(identity.object_id)
+        other = want.was if address == want.address else want.address.locator
+        return bearer is not None and bool(other) and bearer.name == other
+
+    def _places(self, groups: Survey, refused: Mapping[Address, str]) -> dict[Address, tuple[Wanted, Group]]:
         """The one group behind each address; several, or the wrong one, make a gap."""
         places: dict[Address, tuple[Wanted, Group]] = {}
         for address, want in self._names().items():
-            name = address.locator
-            payloads = groups.by_name.get(fold(name), [])
+            payloads = groups.by_name.get(fold(address.locator), [])
             if isinstance(payloads, Trouble):
                 self._gap(address, payloads)
                 continue
-            if name in refused:
-                self._gap(address, Trouble(f"group:{name} {refused[name]}"))
+            if address in refused:
+                self._gap(address, Trouble(refused[address]))
                 continue
-            bearers = [each for each in map(group, payloads) if each.name == name]
-            pin = self.who.pins.get(f"group:{name}", "").lower()
-            bearers = [each for each in bearers if each.id == pin] or bearers
-            if len(bearers) > 1:
-                ids = ", ".join(sorted(each.id for each in bearers))
+            bearers = [each for each in map(group, payloads) if each.name == address.locator]
+            pin = self.who.pins.get(f"group:{address.locator}", "").lower()
+            ids = ", ".join(sorted(each.id for each in bearers))
+            chosen = [each for each in bearers if each.id == pin] if pin else bearers
+            if bearers and not chosen:
+                self._gap(
+                    address, Trouble(f"the name is pinned to {pin} and borne by {ids}: run `reconciler pin`")
+                )
+            elif len(chosen) > 1:
                 step = "rename or delete all but one, or pin the right one in the lock file"
-                self._gap(address, Trouble(f"{len(bearers)} groups have this name: {ids}; {step}"))
-            elif bearers:
-                places[address] = (want, bearers[0])
+                self._gap(address, Trouble(f"{len(chosen)} groups have this name: {ids}; {step}"))
+            elif chosen:
+                places[address] = (want, chosen[0])
             else:
                 self._look_alike(address, want, [str(each.get("displayName")) for each in payloads])
         return places
+
+    def _mind_former_names(self) -> None:
+        """A group that cannot be read under its former name is not absent under the new one."""
+        own = {want.address for want in self.question.wanted}
+        for want in self.question.wanted:
+            former = self._address(want.was) if want.was else want.address
+            if former not in own and former in self.gaps:
+                gap = self.gaps.pop(former)
+                if want.address not in self.found:
+                    self.gaps.setdefault(want.address, replace(gap, address=want.address))
 
     def _look_alike(self, address: Address, want: Wanted, names: Sequence[str]) -> None:
         if names and address == want.address:

@@ -32,6 +32,11 @@ from reconciler.providers.entra.wire import CHUNK, Call, Reply, Trouble
 
 MEMBERS_RIGHT = "GroupMember.ReadWrite.All"
 GROUPS_RIGHT = "Group.ReadWrite.All"
+MORE_RIGHTS = {
+    "group": ", and perhaps Group.ReadWrite.All to nest a group",
+    "sp": ", and perhaps Application.ReadWrite.All to add a service principal",
+}
+"""Source: Microsoft docs, Add members: the permissions by type of member."""
 ROLES_RIGHT = "RoleManagement.ReadWrite.Directory"
 
 _NICKNAME = re.compile(r"[^A-Za-z0-9_-]+")
@@ -223,7 +228,9 @@ class Writer:
         (reply,) = await batch(self.client, [call])
         if isinstance(reply, Reply) and reply.status == 400 and "already exist" in reply.message:
             return already(action)
-        return outcome(action, reply, self._right(ground, MEMBERS_RIGHT if role == MEMBER else GROUPS_RIGHT))
+        right = MEMBERS_RIGHT if role == MEMBER else GROUPS_RIGHT
+        kind = action.attribute.principal.partition(":")[0]
+        return outcome(action, reply, self._right(ground, right) + MORE_RIGHTS.get(kind, ""))
 
     async def _remove(self, ground: Ground, role: str, actions: Sequence[Action]) -> None:
         """Take holders out, the last owner excepted."""

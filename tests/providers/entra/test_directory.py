@@ -173,6 +173,15 @@ def test_a_namesake_that_somebody_adds_has_nobody_revoked(tenant: Open) -> None:
     assert [told(each) for each in plan(provider, asked)] == []
 
 
+def test_whoever_did_not_exist_when_first_asked_is_known_once_met(tenant: Open) -> None:
+    estate = tenant(users=PEOPLE, groups=[{"name": "pricing-ds"}])
+    provider = estate.provider(PLANNER)
+    assert provider.directory.resolve(["group:leads"])["group:leads"].presence is Presence.UNKNOWN
+    estate.directory.add(Group(id=ONE, display_name="leads"))
+    estate.directory.link(estate.id("group:pricing-ds"), "members", ONE)
+    assert holders(read(provider, [want("pricing-ds")]), "pricing-ds") == {"group:leads"}
+
+
 def test_a_directory_that_cannot_say_whose_a_name_is_has_nobody_revoked(tenant: Open) -> None:
     estate = tenant(
         users=PEOPLE, groups=[{"name": "leads"}, {"name": "pricing-ds", "members": ["group:leads"]}]

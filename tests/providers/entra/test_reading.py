@@ -28,6 +28,7 @@ from tests.providers.entra.tenant import (
 pytestmark = pytest.mark.emulator
 
 PEOPLE = [user("ana"), user("bo"), user("lea"), user("mia")]
+ELSE = "00000000-0000-4000-8000-0000000000aa"
 DS = {"name": "pricing-ds", "members": [ANA, BO], "owners": [LEA]}
 
 
@@ -301,6 +302,34 @@ def test_a_rename_shows_both_names(tenant: Open) -> None:
     live = read(estate.provider(PLANNER), [want("pricing-data", [ANA, BO], was="pricing-ds")])
     found = live.found[address("pricing-ds")]
     assert found.grants[Attribute("name")] == "pricing-ds" and set(live.found) == {address("pricing-ds")}
+
+
+def test_a_pin_does_not_mistake_a_declared_rename_for_a_theft(tenant: Open) -> None:
+    estate = tenant(users=PEOPLE, groups=[DS])
+    oid = estate.id("group:pricing-ds")
+    asked = [want("pricing-data", [ANA, BO], was="pricing-ds")]
+    pins = {"group:pricing-ds": oid, "group:pricing-data": oid}
+    before = read(estate.provider(PLANNER, pins), asked)
+    assert before.gaps == {} and set(before.found) == {address("pricing-ds")}
+    estate.directory.rename(estate.directory.groups[oid], "pricing-data")
+    after = read(estate.provider(PLANNER, pins), asked)
+    assert after.gaps == {} and set(after.found) == {address("pricing-data")}
+
+
+def test_a_group_that_is_unreadable_under_its_former_name_is_not_made_anew(tenant: Open) -> None:
+    estate = tenant(users=PEOPLE, groups=[DS], denied={f"sp:{PLANNER}": ["group:pricing-ds"]})
+    asked = [want("pricing-data", [ANA], was="pricing-ds")]
+    live = read(estate.provider(PLANNER), asked)
+    assert set(live.gaps) == {address("pricing-data")} and live.found == {}
+    stolen = read(estate.provider(PLANNER, {"group:pricing-ds": ELSE}), asked)
+    assert set(stolen.gaps) == {address("pricing-data")}
+
+
+def test_a_new_name_that_is_taken_while_the_pinned_group_waits_is_a_gap(tenant: Open) -> None:
+    estate = tenant(users=PEOPLE, groups=[DS, {"name": "pricing-data"}])
+    pins = {"group:pricing-data": estate.id("group:pricing-ds")}
+    live = read(estate.provider(PLANNER, pins), [want("pricing-data", [ANA], was="pricing-ds")])
+    assert estate.id("group:pricing-data") in live.gaps[address("pricing-data")].reason
 
 
 def test_a_group_that_was_deleted_and_can_be_restored_is_not_made_anew(tenant: Open) -> None:

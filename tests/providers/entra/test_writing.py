@@ -282,6 +282,15 @@ def test_a_right_that_is_missing_is_named(tenant: Open) -> None:
     assert estate.members("pricing-ds") == {ANA, BO}
 
 
+def test_a_right_that_only_some_members_take_stops_only_those(tenant: Open) -> None:
+    estate = tenant({"switches": {"graph.member-type-permissions": True}}, users=PEOPLE, groups=[DS])
+    ends = apply(estate.provider(), [grant(estate, "pricing-ds", one) for one in (MIA, f"sp:{PLANNER}")])
+    assert ends[f"grant member {MIA}"].status is Status.ACCEPTED
+    refused = ends[f"grant member sp:{PLANNER}"]
+    assert refused.status is Status.FAILED and "Application.ReadWrite.All" in refused.reason
+    assert estate.members("pricing-ds") == {ANA, BO, MIA}
+
+
 def test_what_cannot_be_read_again_is_not_written(tenant: Open) -> None:
     estate = tenant(users=PEOPLE, groups=[DS], denied={f"sp:{APPLIER}": ["group:pricing-ds"]})
     status, reason = outcome(apply(estate.provider(), [grant(estate, "pricing-ds", MIA)]))
