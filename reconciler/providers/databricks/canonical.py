@@ -206,4 +206,7 @@ def secrets(payload: Payload) -> Mapping[str, float]:
 def own_names(payload: Payload) -> frozenset[str]:
     """What ACLs may call the caller, in lower case: `Me` shows a service principal as a user of that name."""
     names = (payload.get("userName"), payload.get("applicationId"))
-    return frozenset(str(name).lower() for name in names if name)
+    found = frozenset(str(name).lower() for name in names if name)
+    if not found:
+        raise Malformed("`Me` has no `userName` and no `applicationId`")
+    return found

@@ -179,7 +179,7 @@ def _tell_unmanaged(reading: Reading, assigned: Mapping[str, Assigned], claimed:
     """Everybody who is in the workspace, or holds something there, and whom no document names."""
     try:
         myself = reading.site.myself()
-    except Failure as error:
+    except (Failure, Malformed) as error:
         reading.gap(reading.site.address(ENTITLEMENTS, "*"), error)
         return
     for resident in sorted(reading.people.roster.by_id.values(), key=lambda each: (each.kind, each.name)):

@@ -127,8 +127,13 @@ class _Writer:
             create_scope(self.host, name, details)
         except Failure as failure:
             # It was not there a moment ago: another attempt of ours made it, or somebody else did.
-            if failure.code != "RESOURCE_ALREADY_EXISTS":
+            if failure.code == "RESOURCE_ALREADY_EXISTS":
+                return
+            if "userAADToken" not in failure.text:
                 raise
+            # Only an Entra token can open the vault (Terraform provider, issue 4304).
+            text = f"{failure.text} Write `databricks-credential: azure` into the environment"
+            raise Failure(text, status=failure.status, code=failure.code) from failure
 
     def _check_names(self) -> None:
         """Refuse grants whose name would bind to somebody else, or to nobody."""

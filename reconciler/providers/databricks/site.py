@@ -71,7 +71,7 @@ class Site:
         self.host.send("DELETE", f"{ASSIGNMENTS}/principals/{ident}", ASSIGN)
 
     def myself(self) -> frozenset[str]:
-        """What ACLs of the workspace may call us, in lower case, asked once; raises Failure."""
+        """What ACLs of the workspace may call us, in lower case, asked once; raises Failure or Malformed."""
         if self._myself is None:
             # Terraform leaves the entitlements out as well: they are slow to compute (issue 5725).
             me = self.host.get(f"{WORKSPACE_SCIM}/Me", SCIM_READ, {"excludedAttributes": "entitlements"})

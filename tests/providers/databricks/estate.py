@@ -300,6 +300,27 @@ class Estate:
         identity = databricks(self.emulator).identities.principal(principal, self.workspace)
         return set(self.workspace.entitlements.get(identity.id, ()))
 
+    def entitle(self, principal: str, *entitlements: str) -> None:
+        """Give somebody exactly these entitlements behind everybody's back; `principal` may be an id."""
+        account = databricks(self.emulator).account
+        ident = principal if principal in account.identities else self.ident(principal)
+        self.workspace.entitlements[ident] = {each: {"value": each} for each in entitlements}
+        account.version += 1
+
+    def ident(self, principal: str) -> str:
+        """Somebody's Databricks id."""
+        return databricks(self.emulator).identities.principal(principal, self.workspace).id
+
+    def assign(self, principal: str, *permissions: str) -> None:
+        """Give somebody a place in the workspace behind everybody's back."""
+        self.workspace.assigned[self.ident(principal)] = list(permissions)
+        databricks(self.emulator).account.version += 1
+
+    def allow(self, name: str, principal: str, permission: str) -> None:
+        """Put somebody on a scope's ACL behind everybody's back."""
+        self.workspace.scopes[name.lower()].acls[self.ident(principal)] = permission
+        self.workspace.scopes[name.lower()].listing = None
+
     def assigned(self, principal: str) -> list[str]:
         """Somebody's assignment as the emulator holds it."""
         identity = databricks(self.emulator).identities.principal(principal, self.workspace)
