@@ -31,6 +31,7 @@ def dump(account: Account) -> dict[str, Any]:
         "groups": [_entry(account, each) for each in everybody if each.kind == GROUPS],
         "secrets": dict(account.secrets),
         "federation": {client: [dict(each) for each in held] for client, held in account.federation.items()},
+        "rule-sets": {name: list(rules) for name, rules in account.rule_sets.items()},
         "grants": {name: {who: list(p) for who, p in held.items()} for name, held in account.grants.items()},
     }
     return {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from reconciler.emulator.databricks import assignments, grants, iam_v2, permissions, secrets
+from reconciler.emulator.databricks import assignments, grants, iam_v2, permissions, rule_sets, secrets
 from reconciler.emulator.databricks.errors import JSON, missing, rest
 from reconciler.emulator.databricks.errors import scim as scim_error
 from reconciler.emulator.databricks.scim.routes import Scim
@@ -76,6 +76,13 @@ def routes(scim: Scim) -> list[Route]:
         ),
         (r"/api/2\.0/identity/(?P<path>.+)", "workspace", "identity", _workspace_identity),
         (r"/api/2\.0/accounts/(?P<account>[^/]+)/workspaces(?:/(?P<id>[^/]+))?", "account", "", _workspaces),
+        (
+            r"/api/2\.0/preview/accounts/(?P<account>[^/]+)/access-control/(?P<word>[\w-]+)",
+            "account",
+            "",
+            _rule_sets,
+        ),
+        (r"/api/2\.0/preview/accounts/access-control/(?P<word>[\w-]+)", "proxy", "", _rule_sets),
         (r"/api/2\.0/workspace/delete", "workspace", "", _delete_path),
         (r"/api/2\.0/preview/scim/v2(?:/.*)?", "workspace", "scim", _no_scim_endpoint),
         (
@@ -133,6 +140,10 @@ def _account_identity(view: View, match: re.Match[str]) -> Response:
 
 def _workspace_identity(view: View, match: re.Match[str]) -> Response:
     return iam_v2.handle(view, match["path"], view.here)
+
+
+def _rule_sets(view: View, match: re.Match[str]) -> Response:
+    return rule_sets.handle(view, match["word"])
 
 
 def _workspaces(view: View, match: re.Match[str]) -> Response:

@@ -40,6 +40,7 @@ ACCOUNT_KEYS = frozenset(
         "secrets",
         "federation",
         "grants",
+        "rule-sets",
         "resolved",
     ]
 )
@@ -96,6 +97,7 @@ class Seeder:
         account.secrets.update(body.get("secrets") or {})
         for client, policies in (body.get("federation") or {}).items():
             account.federation[client] = [dict(policy) for policy in policies]
+        account.rule_sets.update(body.get("rule-sets") or {})
         for name, privileges in (body.get("grants") or {}).items():
             account.grants[name] = {who: list(held) for who, held in privileges.items()}
 
@@ -184,7 +186,8 @@ class Seeder:
             self._entitle(workspace, reference, held)
         for entry in body.get("scopes") or ():
             self._scope(workspace, entry)
-        workspace.permissions.update(body.get("permissions") or {})
+        for name, entry in (body.get("permissions") or {}).items():
+            workspace.permissions[str(name)] = self._permissions(workspace, entry)
         self.account.version += 1
 
     def _entitle(self, workspace: Workspace, reference: str, held: Any) -> None:
@@ -205,6 +208,16 @@ class Seeder:
         else:
             workspace.entitlements.pop(identity.id, None)
 
+    def _permissions(self, workspace: Workspace, entry: Mapping[str, Any]) -> dict[str, Any]:
+        acl = {
+            self._acl_key(workspace, str(who)): str(level) for who, level in (entry.get("acl") or {}).items()
+        }
+        inherited = [
+            {**each, "principal": self._acl_key(workspace, str(each["principal"]))}
+            for each in entry.get("inherited") or ()
+        ]
+        return {"acl": acl, **({"inherited": inherited} if inherited else {})}
+
     def _scope(self, workspace: Workspace, entry: Mapping[str, Any]) -> None:
         keyvault = entry.get("keyvault")
         backend = entry.get("backend") or ("AZURE_KEYVAULT" if keyvault else "DATABRICKS")
@@ -220,6 +233,8 @@ class Seeder:
 
     def _acl_key(self, workspace: Workspace, principal: str) -> str:
         """Principals stand bare, as on the wire, or as `user:…`, `group:…`, `sp:…`; unknown names stay."""
+        if principal in self.account.identities:
+            return principal
         if principal.partition(":")[0] in ("user", "group", "sp"):
             return self.identities.principal(principal, workspace).id
         if principal.lower() in workspace.local_names:

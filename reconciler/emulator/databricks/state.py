@@ -145,6 +145,8 @@ class Account:
     """Federation policies of service principals, by application id."""
     grants: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     """Unity Catalog privileges by `type/full_name`, then by principal name."""
+    rule_sets: dict[str, list[Any]] = field(default_factory=dict)
+    """Grant rules by the name of the rule set."""
     version: int = 0
     """Counts changes of identities and assignments; caches are keyed on it."""
 

@@ -121,6 +121,25 @@ def test_principals_may_be_given_ids() -> None:
     assert estate.id_of("user:ana@corp.example") == "77"
 
 
+def test_permissions_of_objects_name_principals() -> None:
+    seed = copy.deepcopy(SEED)
+    acl = {"sp:reconciler": "IS_OWNER", "pricing-ds": "CAN_VIEW"}
+    inherited = [{"principal": "user:bo@corp.example", "level": "CAN_MANAGE", "from": "/jobs/"}]
+    seed["workspaces"]["main"]["permissions"] = {"jobs/1": {"acl": acl, "inherited": inherited}}
+
+    estate = Estate(seed)
+
+    shown = estate.call("GET", "/api/2.0/permissions/jobs/1")["access_control_list"]
+    assert [each.get("group_name") or each["display_name"] for each in shown] == [
+        "reconciler",
+        "pricing-ds",
+        "Bo Example",
+        "admins",
+    ]
+    dumped = estate.service.dump()
+    assert Estate(copy.deepcopy(dumped)).service.dump() == dumped
+
+
 def test_bare_names_of_acls_are_looked_up_in_the_directory() -> None:
     scopes = [{"name": "s", "acls": {"unresolved": "READ", "long-gone": "WRITE"}}]
     seed = copy.deepcopy(SEED)
