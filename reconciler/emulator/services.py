@@ -20,8 +20,8 @@ HOSTS = (
     (re.compile(r"management\.azure\.com"), "arm"),
     (re.compile(r"accounts\.azuredatabricks\.net"), "databricks-account"),
     (re.compile(r"([\w.-]+)\.azuredatabricks\.net"), r"databricks/\1"),
-    (re.compile(r"([\w-]+)\.dfs\.core\.windows\.net"), r"lake/\1/dfs"),
-    (re.compile(r"([\w-]+)\.blob\.core\.windows\.net"), r"lake/\1/blob"),
+    (re.compile(r"([\w-]+)\.dfs\.(?:\w+\.)?core\.windows\.net"), r"lake/\1/dfs"),
+    (re.compile(r"([\w-]+)\.blob\.(?:\w+\.)?core\.windows\.net"), r"lake/\1/blob"),
 )
 
 

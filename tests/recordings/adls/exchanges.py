@@ -77,8 +77,15 @@ def load(path: Path) -> list[Exchange]:
 
 
 def _headers(headers: Any) -> dict[str, str]:
+    """Names in lower case; a value that a recorder took apart (a product list) is put together again."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-    return {name.lower(): str(value[0] if isinstance(value, list) else value) for name, value in pairs}
+    joined = {
+        str(name).lower(): " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in pairs
+    }
+    kind = joined.get("content-type", "")
+    # Recorders on .NET parse this header and write it with a space.
+    return joined | {"content-type": kind.replace("; ", ";")} if kind else joined
 
 
 _OMITTED = re.compile(r"!!! The request body has been omitted from the recording because its size (\d+) is")
@@ -120,7 +127,9 @@ def _test_proxy(document: Any) -> Iterator[Exchange]:
         headers = _headers(item["ResponseHeaders"])
         body = item.get("ResponseBody")
         if isinstance(body, (dict, list)):
-            body = json.dumps(body)
+            # Parsed by the recorder; chunked documents of the service end with a newline.
+            end = "\n" if "transfer-encoding" in headers else ""
+            body = json.dumps(body) + end if body else ""
         request_body = item.get("RequestBody")
         if isinstance(request_body, str) and "octet-stream" in _headers(item["RequestHeaders"]).get(
             "content-type", ""
