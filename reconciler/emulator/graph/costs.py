@@ -34,8 +34,8 @@ def units(method: str, segments: tuple[str, ...], query: Query) -> int:
     if method != "GET":
         return ACTIONS.get(_last(segments), 1)
     base = COLLECTIONS.get(segments[0].lower(), 1) if len(segments) == 1 else 1
-    for segment in segments[2:3]:
-        base = RELATIONS.get(segment.lower(), 1)
+    for segment in segments[1:]:
+        base = RELATIONS.get(segment.lower(), base)
     saved = bool(query.select) + (query.top is not None and query.top < 20) - bool(query.expand)
     return max(1, base - saved)
 

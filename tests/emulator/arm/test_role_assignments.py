@@ -332,6 +332,8 @@ def test_a_dump_is_a_fixed_point_of_seeding(cloud: Cloud) -> None:
     again = ArmService(cloud.world)
     again.seed(cloud.arm.dump())
     assert again.dump() == cloud.arm.dump()
+    assert again.assignments.by_name == cloud.arm.assignments.by_name
+    assert (again.estate, again.readers) == (cloud.arm.estate, cloud.arm.readers)
 
 
 @pytest.mark.parametrize(

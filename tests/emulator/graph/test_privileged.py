@@ -49,8 +49,10 @@ def test_an_assignment_in_the_future_is_a_schedule_without_an_instance() -> None
 
 def test_an_eligible_principal_is_no_member() -> None:
     entry = {"group": "group:empty", "principal": "user:bo@corp.example", "access": "owner"}
-    tenant = Tenant({**SEED, "pim-eligibilities": [entry]})
-    assert tenant.members("empty") == []
+    other = {"group": "group:admins", "principal": "user:bo@corp.example"}
+    tenant = Tenant({**SEED, "pim-eligibilities": [entry, other]})
+    assert tenant.get(tenant.group("empty", "/owners")).ids == []
+    assert tenant.get(tenant.group("admins", "/members")).ids == []
     (one,) = instances(tenant, "eligibilityScheduleInstances")
     assert "assignmentType" not in one and one["accessId"] == "owner"
     assert one["eligibilityScheduleId"] == one["id"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -140,6 +140,17 @@ def test_a_user_is_found_by_name_in_every_spelling(tenant: Tenant, path: str) ->
     body = tenant.get(f"/v1.0{path}").body
     assert body["id"] == tenant.id("user:ana@corp.example")
     assert list(body)[-1] == "id", "the service writes the id of a single user last"
+
+
+def test_names_with_special_characters_survive_urls_and_filters() -> None:
+    user, group = "$azure-cli-user#1+x@corp.example", "it's a+b/c & d"
+    tenant = Tenant({**SEED, "users": [{"upn": user}], "groups": [{"name": group}]})
+    oid = tenant.id(f"user:{user}")
+    assert tenant.get(f"/v1.0/users('{quote(user, safe='')}')").body["id"] == oid
+    assert tenant.get(f"/v1.0/users/{quote(user, safe='')}").body["id"] == oid
+    literal = group.replace("'", "''")
+    for text in (f"displayName eq '{literal}'", f"startswith(displayName,'{literal}')"):
+        assert len(tenant.get(f"/v1.0/groups?$filter={quote(text, safe='')}").ids) == 1
 
 
 def test_a_service_principal_is_found_by_application_id(tenant: Tenant) -> None:

@@ -30,6 +30,8 @@ def tenant() -> Tenant:
         ("/groups/{group}/owners", 1),
         ("/groups/{group}?$expand=members", 2),
         ("/users/ana@corp.example/memberOf", 2),
+        ("/users('ana@corp.example')/memberOf", 2),
+        ("/users('ana@corp.example')", 1),
         ("/applications", 2),
     ],
 )
