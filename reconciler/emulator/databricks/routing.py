@@ -32,69 +32,6 @@ class Route:
         return self.place == "account" or (self.place == "misplaced") != on_workspace
 
 
-def routes(scim: Scim) -> list[Route]:
-    """All routes that need a token, most frequent first."""
-
-    def identities(view: View, match: re.Match[str]) -> Response:
-        if match["me"]:
-            return scim.me(view)
-        return scim.handle(view, match["kind"], match["id"])
-
-    table: list[tuple[str, Place, str, Callable[[View, re.Match[str]], Response]]] = [
-        (r"/api/2\.0/secrets/(?P<verb>.+)", "workspace", "secrets", _secrets),
-        (rf"/api/2\.0/preview/scim/v2/{KIND}", "workspace", "scim", identities),
-        (rf"/api/2\.[01]/accounts/(?P<account>[^/]+)/scim/v2/{KIND}", "account", "scim", identities),
-        (rf"/api/2\.0/account/scim/v2/{KIND}", "proxy", "scim", identities),
-        (rf"/api/2\.0/account/scim/v2/{KIND}", "account", "scim", identities),
-        (rf"/api/2\.0/preview/scim/v2/{KIND}", "misplaced", "scim", identities),
-        (
-            r"/api/2\.0/preview/permissionassignments(?:/principals/(?P<id>[^/]+))?",
-            "workspace",
-            "assignment",
-            _own_assignments,
-        ),
-        (
-            r"/api/2\.0/accounts/(?P<account>[^/]+)/workspaces/(?P<workspace>[^/]+)/permissionassignments"
-            r"(?:/principals/(?P<id>[^/]+)|/(?P<levels>permissions))?",
-            "account",
-            "assignment",
-            _account_assignments,
-        ),
-        (r"/api/2\.[01]/permissions/(?P<path>.+)", "workspace", "permissions", _permissions),
-        (
-            r"/api/2\.0/preview/sql/permissions/(?P<path>(?:alerts|dashboards|queries)/[^/]+)",
-            "workspace",
-            "permissions",
-            _sql_permissions,
-        ),
-        (r"/api/2\.1/unity-catalog/(?P<path>.+)", "workspace", "grants", _grants),
-        (
-            r"/api/2\.0/identity/accounts/(?P<account>[^/]+)/(?:workspaces/(?P<workspace>[^/]+)/)?(?P<path>.+)",
-            "account",
-            "identity",
-            _account_identity,
-        ),
-        (r"/api/2\.0/identity/(?P<path>.+)", "workspace", "identity", _workspace_identity),
-        (r"/api/2\.0/accounts/(?P<account>[^/]+)/workspaces(?:/(?P<id>[^/]+))?", "account", "", _workspaces),
-        (
-            r"/api/2\.0/preview/accounts/(?P<account>[^/]+)/access-control/(?P<word>[\w-]+)",
-            "account",
-            "",
-            _rule_sets,
-        ),
-        (r"/api/2\.0/preview/accounts/access-control/(?P<word>[\w-]+)", "proxy", "", _rule_sets),
-        (r"/api/2\.0/workspace/delete", "workspace", "", _delete_path),
-        (r"/api/2\.0/preview/scim/v2(?:/.*)?", "workspace", "scim", _no_scim_endpoint),
-        (
-            r"/api/2\.[01]/accounts/(?P<account>[^/]+)/scim/v2(?:/.*)?",
-            "account",
-            "scim",
-            _no_scim_endpoint,
-        ),
-    ]
-    return [Route(re.compile(pattern), place, area, handler) for pattern, place, area, handler in table]
-
-
 def _secrets(view: View, match: re.Match[str]) -> Response:
     return secrets.handle(view, match["verb"])
 
@@ -177,3 +114,73 @@ def _delete_path(view: View, match: re.Match[str]) -> Response:
     if view.request.method == "POST" and view.identities.find(view.here, owner) is not None:
         return json_response(200, {}, [JSON])
     raise missing(f"Path ({path}) doesn't exist.")
+
+
+Handler = Callable[[View, re.Match[str]], Response]
+TABLE: tuple[tuple[str, Place, str, Handler | None], ...] = (
+    (r"/api/2\.0/secrets/(?P<verb>.+)", "workspace", "secrets", _secrets),
+    (rf"/api/2\.0/preview/scim/v2/{KIND}", "workspace", "scim", None),
+    (rf"/api/2\.[01]/accounts/(?P<account>[^/]+)/scim/v2/{KIND}", "account", "scim", None),
+    (rf"/api/2\.0/account/scim/v2/{KIND}", "proxy", "scim", None),
+    (rf"/api/2\.0/account/scim/v2/{KIND}", "account", "scim", None),
+    (rf"/api/2\.0/preview/scim/v2/{KIND}", "misplaced", "scim", None),
+    (
+        r"/api/2\.0/preview/permissionassignments(?:/principals/(?P<id>[^/]+))?",
+        "workspace",
+        "assignment",
+        _own_assignments,
+    ),
+    (
+        r"/api/2\.0/accounts/(?P<account>[^/]+)/workspaces/(?P<workspace>[^/]+)/permissionassignments"
+        r"(?:/principals/(?P<id>[^/]+)|/(?P<levels>permissions))?",
+        "account",
+        "assignment",
+        _account_assignments,
+    ),
+    (r"/api/2\.[01]/permissions/(?P<path>.+)", "workspace", "permissions", _permissions),
+    (
+        r"/api/2\.0/preview/sql/permissions/(?P<path>(?:alerts|dashboards|queries)/[^/]+)",
+        "workspace",
+        "permissions",
+        _sql_permissions,
+    ),
+    (r"/api/2\.1/unity-catalog/(?P<path>.+)", "workspace", "grants", _grants),
+    (
+        r"/api/2\.0/identity/accounts/(?P<account>[^/]+)/(?:workspaces/(?P<workspace>[^/]+)/)?(?P<path>.+)",
+        "account",
+        "identity",
+        _account_identity,
+    ),
+    (r"/api/2\.0/identity/(?P<path>.+)", "workspace", "identity", _workspace_identity),
+    (r"/api/2\.0/accounts/(?P<account>[^/]+)/workspaces(?:/(?P<id>[^/]+))?", "account", "", _workspaces),
+    (
+        r"/api/2\.0/preview/accounts/(?P<account>[^/]+)/access-control/(?P<word>[\w-]+)",
+        "account",
+        "",
+        _rule_sets,
+    ),
+    (r"/api/2\.0/preview/accounts/access-control/(?P<word>[\w-]+)", "proxy", "", _rule_sets),
+    (r"/api/2\.0/workspace/delete", "workspace", "", _delete_path),
+    (r"/api/2\.0/preview/scim/v2(?:/.*)?", "workspace", "scim", _no_scim_endpoint),
+    (
+        r"/api/2\.[01]/accounts/(?P<account>[^/]+)/scim/v2(?:/.*)?",
+        "account",
+        "scim",
+        _no_scim_endpoint,
+    ),
+)
+"""Every path that needs a token, most frequent first; None stands for the SCIM endpoints of one account."""
+
+
+def routes(scim: Scim) -> list[Route]:
+    """The table with the SCIM endpoints of an account in it."""
+
+    def identities(view: View, match: re.Match[str]) -> Response:
+        if match["me"]:
+            return scim.me(view)
+        return scim.handle(view, match["kind"], match["id"])
+
+    return [
+        Route(re.compile(pattern), place, area, handler or identities)
+        for pattern, place, area, handler in TABLE
+    ]
