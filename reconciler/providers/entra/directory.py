@@ -17,6 +17,7 @@ from reconciler.providers.entra.survey import Survey, confirm, fold, survey
 from reconciler.providers.entra.wire import IDS, Call, Trouble
 
 TYPES = ["user", "group", "servicePrincipal"]
+UNPIN = "if that is meant, take its line out of the lock file and run `reconciler pin`"
 WORDS = {USER: "user", GROUP: "group", SP: "service principal"}
 
 
@@ -201,7 +202,7 @@ class Who:
             return _known(name, bearer, pinned=True)
         now = f"now belongs to {_listed(exact)}" if exact else "belongs to nobody now"
         if bearer is None and not exact:
-            reason = f"is pinned to {pin}, which does not exist, and {now}; correct it, then `reconciler pin`"
+            reason = f"is pinned to {pin}, which does not exist, and {now}: {UNPIN}"
             return Identity(principal=name, presence=Presence.UNKNOWN, pinned=True, reason=reason)
         was = f"now called {bearer.principal!r}" if bearer is not None else "which no longer exists"
         return Identity(
@@ -209,7 +210,7 @@ class Who:
             presence=Presence.MOVED,
             object_id=pin if bearer is not None else "",
             pinned=True,
-            reason=f"is pinned to {pin}, {was}; the name {now}: if that is meant, run `reconciler pin`",
+            reason=f"is pinned to {pin}, {was}; the name {now}: {UNPIN}",
         )
 
     def _behind(self, oid: str, troubles: Mapping[str, Trouble], exact: bool = False) -> Identity:

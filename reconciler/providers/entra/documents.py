@@ -53,6 +53,7 @@ GROUP = Kind(
         EXISTS: {PRESENT: frozenset({PRESENT})},
     },
     words={MEMBER: "membership", OWNER: "ownership", PRESENT: "existence"},
+    roles={MEMBER: "", OWNER: ""},
     properties=frozenset({NAME, DESCRIPTION}),
     identified=True,
 )

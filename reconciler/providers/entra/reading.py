@@ -26,7 +26,7 @@ from reconciler.providers.entra import canonical
 from reconciler.providers.entra.batch import Listing
 from reconciler.providers.entra.canonical import Entry, Group, Reading, entry, group
 from reconciler.providers.entra.client import GraphClient
-from reconciler.providers.entra.directory import Who
+from reconciler.providers.entra.directory import UNPIN, Who
 from reconciler.providers.entra.documents import GROUP_KIND, PROVIDER
 from reconciler.providers.entra.pim import Activations, activations
 from reconciler.providers.entra.relations import MEMBERS, OWNERS, read_relations
@@ -131,9 +131,7 @@ class Reader:
             ids = ", ".join(sorted(each.id for each in bearers))
             chosen = [each for each in bearers if each.id == pin] if pin else bearers
             if bearers and not chosen:
-                self._gap(
-                    address, Trouble(f"the name is pinned to {pin} and borne by {ids}: run `reconciler pin`")
-                )
+                self._gap(address, Trouble(f"the name is pinned to {pin} and borne by {ids}: {UNPIN}"))
             elif len(chosen) > 1:
                 step = "rename or delete all but one, or pin the right one in the lock file"
                 self._gap(address, Trouble(f"{len(chosen)} groups have this name: {ids}; {step}"))

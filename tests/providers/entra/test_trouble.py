@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,3 +141,28 @@ def test_no_secret_is_in_any_text(tenant: Open) -> None:
     assert tokens
     shown = repr((provider.__dict__, vars(provider.directory), live))
     assert not any(secret in shown for secret in (f"secret of {PLANNER}", *tokens))
+
+
+def test_a_host_that_is_down_is_not_knocked_at_again_and_again(tenant: Open) -> None:
+    estate = tenant(users=PEOPLE, groups=[DS])
+    knocks = []
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()
+        graph = f"https://127.0.0.1:{door.getsockname()[1]}"
+
+        def slam() -> None:
+            with suppress(OSError):
+                while True:
+                    door.accept()[0].close()
+                    knocks.append(1)
+
+        slamming = threading.Thread(target=slam, daemon=True)
+        slamming.start()
+        known = estate.environment
+        environment = replace(known, entra=replace(known.entra, graph=graph))
+        told(estate.provider(PLANNER, environment=environment))
+        door.shutdown(socket.SHUT_RDWR)
+        slamming.join(5)
+    # The first two requests were under way together, and each knocked twice.
+    assert 1 <= len(knocks) <= 4

@@ -377,3 +377,18 @@ def test_a_name_that_two_groups_have_by_now_is_not_made_a_third_time(tenant: Ope
     create = action(estate, Verb.CREATE, "x", "exists", after="present")
     status, reason = outcome(apply(estate.provider(), [create]))
     assert status is Status.REFUSED and GHOST in reason and names_of(estate) == {"x"}
+
+
+def test_readings_that_lag_behind_writes_do_no_harm(tenant: Open) -> None:
+    estate = tenant({"switches": {"graph.stale-seconds": 60}}, users=PEOPLE, groups=[DS])
+    provider = estate.provider()
+    planned = [
+        grant(estate, "pricing-ds", MIA),
+        grant(estate, "pricing-ds", LEA),
+        revoke(estate, "pricing-ds", BO),
+    ]
+    for _ in range(12):
+        # Each reading is answered by some replica: it may show what was before the first round.
+        assert set(statuses(apply(provider, planned)).values()) == {Status.ACCEPTED}
+        assert estate.members("pricing-ds") == {ANA, LEA, MIA}
+        estate.world.clock.advance(1)
