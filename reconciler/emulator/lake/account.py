@@ -78,6 +78,8 @@ class Account:
     """Days that soft deletion keeps paths, 0 when it is off."""
     container_retention_days: int = 0
     deleted_filesystems: list[DeletedFilesystem] = field(default_factory=list)
+    being_deleted: dict[str, int] = field(default_factory=dict)
+    """Until when a deleted container's name cannot be used again."""
     properties: dict[str, str] = field(default_factory=dict)
     """Sections of the service properties that were set, as XML, by element name."""
     acls: dict[Acl, Acl] = field(default_factory=dict)

@@ -30,9 +30,13 @@ def create(call: Call) -> Response:
     """`PUT /container?restype=container` and `PUT /filesystem?resource=filesystem`."""
     call.access.need_role(OWNER, CONTRIBUTOR)
     if not _NAME.fullmatch(call.filesystem):
-        raise StorageError("InvalidResourceName")
+        # Recorded, as it is spelt.
+        message = "The specifed resource name contains invalid characters."
+        raise StorageError("InvalidResourceName", message if call.dialect == "blob" else None)
     if call.filesystem in call.account.filesystems:
         raise StorageError("ContainerAlreadyExists" if call.dialect == "blob" else "FilesystemAlreadyExists")
+    if call.account.being_deleted.get(call.filesystem, 0) > call.now:
+        raise StorageError("ContainerBeingDeleted" if call.dialect == "blob" else "FilesystemBeingDeleted")
     who = call.access.who
     made = call.account.create_filesystem(call.filesystem, who, who)
     made.metadata = metadata_of(call)
@@ -58,6 +62,9 @@ def delete(call: Call) -> Response:
     conditions.check(call.request.headers, store.changed)
     leases.guard(store.lease, call.header("x-ms-lease-id"), call.now, "container")
     del call.account.filesystems[store.name]
+    # Microsoft docs, Delete Container: the name is taken for at least 30 seconds.
+    seconds = int(call.switch("container-deletion-seconds", 30))
+    call.account.being_deleted[store.name] = call.now + seconds * SECOND
     days = call.account.container_retention_days
     if days:
         at = call.account.tick()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
 
-from reconciler.emulator.lake import blobs, conditions, leasing, paths
+from reconciler.emulator.lake import blobs, conditions, digests, leasing, paths
 from reconciler.emulator.lake.acl import EXECUTE, READ, WRITE
 from reconciler.emulator.lake.blob_listing import XML
 from reconciler.emulator.lake.call import MODERN, Call, Headers, changed_headers, reply
@@ -32,12 +31,8 @@ def _writable(call: Call) -> Node:
 
 def _check_md5(call: Call) -> None:
     given = call.header("content-md5")
-    if given and given != _md5(call.request.body):
+    if given and given != digests.md5(call.request.body):
         raise StorageError("Md5Mismatch")
-
-
-def _md5(data: bytes) -> str:
-    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 def append(call: Call) -> Response:
@@ -120,9 +115,11 @@ def read(call: Call) -> Response:
     if first >= node.size:
         raise StorageError("InvalidRange", headers=(("Content-Range", f"bytes */{node.size}"),))
     piece = held(node)[first : last + 1]
+    # Of a part, the whole's digest has a name of its own.
+    found = [("x-ms-blob-content-md5" if name == "Content-MD5" else name, value) for name, value in found]
     found.append(("Content-Range", f"bytes {first}-{last}/{node.size}"))
     if (call.header("x-ms-range-get-content-md5") or "").lower() == "true":
-        found.append(("Content-MD5", _md5(piece)))
+        found.append(("Content-MD5", digests.md5(piece)))
     return reply(206, found, piece)
 
 
@@ -156,11 +153,12 @@ def put_blob(call: Call) -> Response:
         raise bad_header("x-ms-blob-type", kind)
     _check_md5(call)
     node = _replace(call, _target(call), call.request.body)
-    md5 = _md5(call.request.body)
     if kind == "AppendBlob":
         return reply(201, [*changed_headers(node.changed), ENCRYPTED])
+    md5, crc = digests.md5(call.request.body), digests.crc64(call.request.body)
     node.detail().headers.setdefault("Content-MD5", md5)
-    return reply(201, [("Content-MD5", md5), *changed_headers(node.changed), ENCRYPTED])
+    sums = [("Content-MD5", md5), ("x-ms-content-crc64", crc)]
+    return reply(201, [*sums, *changed_headers(node.changed), ENCRYPTED])
 
 
 def _replace(call: Call, present: Node | None, data: bytes) -> Node:
@@ -188,7 +186,7 @@ def put_block(call: Call) -> Response:
     if any(len(other) != len(name) for other in staged):
         raise StorageError("InvalidBlobOrBlock")
     staged[name] = call.request.body
-    return reply(201, [("Content-MD5", _md5(call.request.body)), ENCRYPTED])
+    return reply(201, [("x-ms-content-crc64", digests.crc64(call.request.body)), ENCRYPTED])
 
 
 def put_block_list(call: Call) -> Response:

@@ -26,6 +26,7 @@ CODES: dict[str, tuple[int, str]] = {
     "BlobNotFound": (404, "The specified blob does not exist."),
     "ConditionNotMet": (412, "The condition specified using HTTP conditional header(s) is not met."),
     "ContainerAlreadyExists": (409, "The specified container already exists."),
+    "ContainerBeingDeleted": (409, "The specified container is being deleted. Try operation later."),
     "ContainerNotFound": (404, "The specified container does not exist."),
     "ContentLengthMustBeZero": (400, "The Content-Length request header must be zero."),
     "DirectoryIsNotEmpty": (409, "This operation is not permitted on a non-empty directory."),
@@ -34,11 +35,12 @@ CODES: dict[str, tuple[int, str]] = {
         "The recursive query parameter value must be true to delete a non-empty directory.",
     ),
     "FilesystemAlreadyExists": (409, "The specified filesystem already exists."),
+    "FilesystemBeingDeleted": (409, "The specified filesystem is being deleted."),
     "FilesystemNotFound": (404, "The specified filesystem does not exist."),
     "InvaldAccessControlList": (400, "The access control list value is invalid."),
     "InvalidAuthenticationInfo": (
-        401,
-        "Server failed to authenticate the request. Please refer to the information in the www-authenticate "
+        400,
+        "Authentication information is not given in the correct format. Check the value of Authorization "
         "header.",
     ),
     "InvalidBlobOrBlock": (400, "The specified blob or block content is invalid."),

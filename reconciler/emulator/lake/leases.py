@@ -130,11 +130,11 @@ def release(lease: Lease | None, given: str | None, now: int) -> None:
     _matching(lease, given, now).released = True
 
 
-def break_(lease: Lease | None, period: int | None, now: int) -> int:
+def break_(lease: Lease | None, period: int | None, now: int, kind: str = "resource") -> int:
     """Begin to end the lease; the answer is the seconds until it is ended."""
     state = state_of(lease, now)
     if lease is None or state == "available":
-        raise StorageError("LeaseNotPresentWithLeaseOperation")
+        raise StorageError("LeaseNotPresentWithLeaseOperation", f"There is currently no lease on the {kind}.")
     if state in ("broken", "expired"):
         lease.breaks = now if lease.breaks is None else lease.breaks
         return 0

@@ -30,7 +30,7 @@ def on_path(call: Call) -> Response:
     node = chain[-1]
     call.access.need(chain, WRITE, OWNER, CONTRIBUTOR)
     conditions.check(call.request.headers, node.changed)
-    return _act(call, node.detail(), node.changed)
+    return _act(call, node.detail(), node.changed, "blob" if call.dialect == "blob" else "resource")
 
 
 def on_container(call: Call) -> Response:
@@ -38,7 +38,7 @@ def on_container(call: Call) -> Response:
     store = call.store()
     call.access.need_role(OWNER, CONTRIBUTOR)
     conditions.check(call.request.headers, store.changed)
-    return _act(call, store, store.changed)
+    return _act(call, store, store.changed, "container")
 
 
 def lease_id(call: Call, name: str) -> str | None:
@@ -62,7 +62,7 @@ def _seconds(call: Call, name: str, low: int, high: int) -> int | None:
     return number
 
 
-def _act(call: Call, held: Leased, changed: int) -> Response:
+def _act(call: Call, held: Leased, changed: int, kind: str) -> Response:
     given = lease_id(call, "x-ms-lease-id")
     proposed = lease_id(call, "x-ms-proposed-lease-id")
     found: Headers = changed_headers(changed)
@@ -86,7 +86,7 @@ def _act(call: Call, held: Leased, changed: int) -> Response:
             return reply(200, found)
         case "break":
             period = _seconds(call, "x-ms-lease-break-period", 0, 60)
-            left = leases.break_(held.lease, period, call.now)
+            left = leases.break_(held.lease, period, call.now, kind)
             return reply(202, [*found, ("x-ms-lease-time", str(left))])
     raise bad_header("x-ms-lease-action", call.header("x-ms-lease-action") or "")
 

@@ -85,12 +85,14 @@ class LakeService:
             return self._of_token(request, account, filesystem)
         if request.param("sig") is not None:
             return superuser()
+        if scheme:
+            raise StorageError("InvalidAuthenticationInfo")
         raise StorageError("NoAuthenticationInformation", headers=(self._challenge(),))
 
     def _of_token(self, request: Request, account: Account, filesystem: str) -> Access:
         caller = request.caller
         if caller is None or caller.audience not in AUDIENCES:
-            raise StorageError("InvalidAuthenticationInfo", headers=(self._challenge(),))
+            raise self._bad_token(request)
         who = caller.object_id
         roles = frozenset(self.roles(who, account.name, filesystem)) if self.roles else frozenset()
         return Access(
@@ -102,6 +104,22 @@ class LakeService:
                 groups=str(self.world.switches.get("lake.group-rights", "union")),
                 masked_other=bool(self.world.switches.get("lake.mask-covers-other", True)),
             ),
+        )
+
+    def _bad_token(self, request: Request) -> StorageError:
+        known = self.world.tokens.get(request.headers.get("authorization", "").partition(" ")[2])
+        detail = "Signature validation failed. Signature verification failed."
+        if request.caller is not None:
+            detail = "Audience validation failed. Audience did not match."
+        elif known is not None:
+            detail = "Lifetime validation failed. The token is expired."
+        return StorageError(
+            "InvalidAuthenticationInfo",
+            "Server failed to authenticate the request. Please refer to the information in the "
+            "www-authenticate header.",
+            status=401,
+            details=(("AuthenticationErrorDetail", detail),),
+            headers=(self._challenge(),),
         )
 
     def _challenge(self) -> tuple[str, str]:

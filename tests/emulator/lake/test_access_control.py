@@ -191,6 +191,17 @@ def test_children_inherit_at_creation_and_never_later(lake: Lake) -> None:
     assert lake.acl("a/moved") == "user::rw-,group::r--,other::---"
 
 
+def test_a_constant_umask_on_default_lists_is_a_switch(lake: Lake) -> None:
+    """One of Microsoft's articles has it, everything else speaks against it."""
+    lake.set_acl("a", "default:other::r-x")
+    lake.make("a/open/")
+    assert "other::r-x" in lake.acl("a/open")
+    lake.world.switches["lake.default-list-umask"] = "007"
+    lake.make("a/cut/", "a/deep/er")
+    assert "other::---" in lake.acl("a/cut")
+    assert "default:other::---" in lake.acl("a/deep")
+
+
 def test_creation_may_state_its_own_list_owner_and_group(lake: Lake) -> None:
     """As recorded with version 2021-08-06 of the protocol."""
     lake.ask(

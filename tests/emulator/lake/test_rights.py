@@ -158,6 +158,7 @@ def test_who_comes_without_a_good_credential_is_told_so(lake: Lake) -> None:
     graph = Caller(object_id=ANA, audience="https://graph.microsoft.com")
     assert verdict(_raw(lake, "Bearer graph", graph)) == (401, "InvalidAuthenticationInfo")
     assert verdict(_raw(lake, "SharedKey other:x")) == (403, "AuthenticationFailed")
+    assert verdict(_raw(lake, "Basic abc")) == (400, "InvalidAuthenticationInfo")
     assert _raw(lake, f"SharedKey {ACCOUNT}:x").status == 200
     assert _raw(lake, None, query="abc").status == 200
 
