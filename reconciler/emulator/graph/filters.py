@@ -186,14 +186,7 @@ class _Parser:
     def relation(self, name: str) -> Predicate:
         path = self.property(name)
         if self.word("in"):
-            self.complex = True
-            self.take("(")
-            wanted = [_fold(self.literal())]
-            while self.peek() and self.tokens[self.at].text == ",":
-                self.take(",")
-                wanted.append(_fold(self.literal()))
-            self.take(")")
-            return lambda item: _fold(path(item)) in wanted
+            return self.membership(name, path)
         operator = self.word(*_COMPARISONS)
         if operator is None:
             raise syntax_error(self.text, self.position())
@@ -203,6 +196,19 @@ class _Parser:
         else:
             self.complex = True
         return _compare(path, operator, _fold(value))
+
+    def membership(self, name: str, path: Callable[[Payload], Any]) -> Predicate:
+        self.take("(")
+        values = [self.literal()]
+        while self.peek() and self.tokens[self.at].text == ",":
+            self.take(",")
+            values.append(self.literal())
+        self.take(")")
+        # As good as equalities joined by `or`.
+        self.ors += len(values) - 1
+        self.equalities += [(name, value) for value in values]
+        wanted = [_fold(value) for value in values]
+        return lambda item: _fold(path(item)) in wanted
 
     def lambda_over(self, name: str, every: bool) -> Predicate:
         self.complex = True

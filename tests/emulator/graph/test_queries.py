@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.emulator.graph import shapes
 from reconciler.emulator.graph.filters import compile_filter
 from tests.emulator.graph.tenant import EVENTUAL, SEED, Tenant
 
@@ -172,3 +173,22 @@ def test_conjunctions_and_disjunctions_mean_all_and_any(
     expected = all(truths) if joined_by_and else any(truths)
     assert compile_filter(text).matches({"name": present}) == expected
     assert compile_filter(f"not ({text})").matches({"name": present}) != expected
+
+
+NAMES = st.sampled_from(["empty", "ADMINS", "pricing-ds", "nothing"])
+EQUAL = st.builds("displayName eq '{}'".format, NAMES)
+ONE_OF = st.lists(NAMES, min_size=1, max_size=3).map(
+    lambda names: "displayName in (" + ",".join(f"'{name}'" for name in names) + ")"
+)
+PLAIN = st.sampled_from(["mailEnabled eq false", "isAssignableToRole eq true", "not(displayName eq 'empty')"])
+TERM = EQUAL | ONE_OF | PLAIN
+
+
+@given(st.lists(TERM, min_size=1, max_size=3), st.sampled_from([" and ", " or "]))
+def test_an_index_finds_what_a_scan_finds(terms: list[str], joint: str) -> None:
+    tenant = Tenant()
+    text = joint.join(terms)
+    matches = compile_filter(text).matches
+    groups = [shapes.full(group) for group in tenant.directory.groups.values()]
+    scanned = {group["displayName"] for group in groups if matches(group)}
+    assert names(tenant, f"$filter={text}") == scanned
