@@ -6,6 +6,7 @@ entries, and a mask as soon as there is a named entry.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,8 @@ _TRIPLETS = [
 ]
 _BITS = {text: bits for bits, text in enumerate(_TRIPLETS)}
 _RANK = {("user", False): 0, ("user", True): 1, ("group", False): 2, ("group", True): 3, ("mask", False): 4}
+_GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+"""Principals are object ids: names are for people (Microsoft docs: access control model)."""
 _KINDS = ("user", "group", "mask", "other")
 
 
@@ -125,9 +128,9 @@ def _change(part: str, removal: bool) -> Change:
         return Change(default, fields[0], (fields + [""])[1].lower(), None)
     if len(fields) != 3 or fields[0] not in _KINDS or fields[2] not in _BITS:
         raise AclError(f"entry {part!r}")
-    if fields[0] in ("mask", "other") and fields[1]:
+    if fields[1] and (fields[0] in ("mask", "other") or not _GUID.fullmatch(fields[1])):
         raise AclError(f"entry {part!r}")
-    return Change(default, fields[0], fields[1], _BITS[fields[2]])
+    return Change(default, fields[0], fields[1].lower(), _BITS[fields[2]])
 
 
 def parse_permissions(text: str) -> tuple[int, bool]:

@@ -218,12 +218,12 @@ def rename(call: Call) -> Response:
 
 
 def _source(call: Call) -> tuple[Filesystem, tuple[str, ...]]:
-    text = (call.header("x-ms-rename-source") or "").partition("?")[0]
+    text = unquote((call.header("x-ms-rename-source") or "").partition("?")[0])
     if not text.startswith("/"):
         raise StorageError("InvalidSourceUri")
     container, _, rest = text[1:].partition("/")
-    store = call.account.filesystem(unquote(container), "SourcePathNotFound")
-    return store, tuple(part for part in unquote(rest).split("/") if part)
+    store = call.account.filesystem(container, "SourcePathNotFound")
+    return store, tuple(part for part in rest.split("/") if part)
 
 
 def _check_target(call: Call, node: Node, target: Sequence[Node], present: Node | None) -> None:

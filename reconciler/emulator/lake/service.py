@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.emulator.lake import blob, dfs, growing, seeding, trash
-from reconciler.emulator.lake.account import SUPERUSER, Account
+from reconciler.emulator.lake.account import Account
 from reconciler.emulator.lake.acl import Reading
 from reconciler.emulator.lake.call import DEFAULT_VERSION, Call, dialect, finish, refuse, request_id, segments
 from reconciler.emulator.lake.errors import StorageError
@@ -84,6 +84,8 @@ class LakeService:
         if scheme.lower() == "bearer":
             return self._of_token(request, account, filesystem)
         if request.param("sig") is not None:
+            if (request.param("se") or "~") < self.world.clock.utc().strftime("%Y-%m-%dT%H:%M:%SZ"):
+                raise StorageError("AuthenticationFailed")
             return superuser()
         if scheme:
             raise StorageError("InvalidAuthenticationInfo")
@@ -149,6 +151,3 @@ class LakeService:
     def endpoints(self) -> list[str]:
         """Two endpoints for every account."""
         return [f"lake/{name}/{kind}" for name in sorted(self.accounts) for kind in ("dfs", "blob")]
-
-
-__all__ = ["PUBLISHED_LIMITS", "SUPERUSER", "LakeService"]

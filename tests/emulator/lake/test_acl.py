@@ -51,7 +51,18 @@ def test_a_list_without_default_entries_removes_those_there_are_unless_switched(
 
 @pytest.mark.parametrize(
     "text",
-    ["asdf", "", "user::rw", "user::7", "owner::rwx", "mask:x:rwx", "user::rwx,user::r--", "user::rwx,"],
+    [
+        "asdf",
+        "user:ana@corp.example:rwx",
+        "group:pricing-ds:rwx",
+        "",
+        "user::rw",
+        "user::7",
+        "owner::rwx",
+        "mask:x:rwx",
+        "user::rwx,user::r--",
+        "user::rwx,",
+    ],
 )
 def test_what_is_not_a_list_is_refused(text: str) -> None:
     """Among it duplicates, and octal digits."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import pytest
 
 from reconciler.emulator.wire import Caller, Request
@@ -135,7 +137,7 @@ def _raw(lake: Lake, authorization: str | None, caller: Caller | None = None, qu
     headers = {"x-ms-version": "2023-11-03"}
     if authorization:
         headers["authorization"] = authorization
-    pairs = [("action", "getStatus"), *([("sig", query)] if query else [])]
+    pairs = [("action", "getStatus"), *(parse_qsl(f"sig={query}") if query else [])]
     return Answer(
         lake.service.handle(
             Request(
@@ -161,6 +163,7 @@ def test_who_comes_without_a_good_credential_is_told_so(lake: Lake) -> None:
     assert verdict(_raw(lake, "Basic abc")) == (400, "InvalidAuthenticationInfo")
     assert _raw(lake, f"SharedKey {ACCOUNT}:x").status == 200
     assert _raw(lake, None, query="abc").status == 200
+    assert verdict(_raw(lake, None, query="abc&se=2020-01-01T00:00:00Z")) == (403, "AuthenticationFailed")
 
 
 def test_access_can_be_asked_about_without_using_it(lake: Lake) -> None:
