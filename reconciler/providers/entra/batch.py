@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.providers.entra.client import Failed, GraphClient
-from reconciler.providers.entra.wire import CHUNK, READ, V1, WRITE, Call, Reply, Trouble
+from reconciler.providers.entra.wire import CHUNK, READ, V1, WRITE, Call, Reply, Trouble, objects
 from reconciler.providers.transport import Answer, Attempts
 
 MAX_PAGES = 2_000
@@ -134,9 +134,9 @@ class _Course:
         if isinstance(reply, Failed):
             self.trouble = reply.trouble
             return False
-        page = reply.payload.get("value") if isinstance(reply.payload, dict) else None
-        if not reply.ok or not isinstance(page, list):
-            words = reply.said if not reply.ok else f"{reply.status} without a list of values"
+        page = objects(reply)
+        if page is None:
+            words = reply.said if not reply.ok else f"{reply.status} without a list of objects"
             self.trouble = Trouble(words, reply.spelt)
             return False
         self.values.extend(page)

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.providers.entra.batch import batch
 from reconciler.providers.entra.client import Failed, GraphClient
-from reconciler.providers.entra.wire import Call, literal, query
+from reconciler.providers.entra.wire import Call, literal, objects, query
 
 FEW = 200
 """Names that are asked for in one run: the answer explains, and decides nothing."""
@@ -32,7 +32,7 @@ async def soft_deleted(client: GraphClient, names: Mapping[str, str]) -> dict[st
     for name, reply in zip(asked, await batch(client, calls), strict=True):
         if isinstance(reply, Failed) or not reply.ok or not isinstance(reply.payload, dict):
             continue
-        values = reply.payload.get("value", [reply.payload])
+        values = [reply.payload] if reply.payload.get("id") else objects(reply) or []
         match = next((one for one in values if pinned_or_named(one, name, asked[name])), None)
         if match is not None:
             when = str(match.get("deletedDateTime") or "").partition("T")[0]

@@ -14,7 +14,7 @@ from reconciler.providers.entra.canonical import GROUP, ID, SP, USER, Entry, ent
 from reconciler.providers.entra.client import Failed, GraphClient
 from reconciler.providers.entra.deleted import soft_deleted
 from reconciler.providers.entra.survey import Survey, confirm, fold, survey
-from reconciler.providers.entra.wire import IDS, Call, Trouble
+from reconciler.providers.entra.wire import IDS, Call, Trouble, objects
 
 TYPES = ["user", "group", "servicePrincipal"]
 UNPIN = "if that is meant, take its line out of the lock file and run `reconciler pin`"
@@ -132,8 +132,8 @@ class Who:
             reply = await self.client.send(call)
         except Failed as error:
             return error.trouble
-        values = reply.payload.get("value") if reply.ok and isinstance(reply.payload, dict) else None
-        if not isinstance(values, list):
+        values = objects(reply)
+        if values is None:
             return Trouble(reply.said, reply.spelt)
         for oid in ids:
             self.entries.pop(oid, None)

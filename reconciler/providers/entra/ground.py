@@ -67,7 +67,7 @@ async def survey_ground(client: GraphClient, oid: str, actions: Sequence[Action]
         return reply.trouble
     if reply.status == 404:
         return None
-    if not reply.ok or not isinstance(reply.payload, dict):
+    if not reply.ok or not isinstance(reply.payload, dict) or not reply.payload.get("id"):
         return Trouble(reply.said, reply.spelt)
     held: dict[str, dict[str, Entry]] = {}
     for role, listing in zip(roles, relations, strict=True):

@@ -116,6 +116,15 @@ class Trouble:
     status: str = ""
 
 
+def objects(reply: Reply) -> list[dict[str, Any]] | None:
+    """The objects of a collection; None for a reply that is no list of things with an id."""
+    values = reply.payload.get("value") if reply.ok and isinstance(reply.payload, dict) else None
+    if not isinstance(values, list):
+        return None
+    whole = all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in values)
+    return values if whole else None
+
+
 def literal(text: str) -> str:
     """A string literal of the `$filter` language, percent-encoded."""
     return quote("'" + text.replace("'", "''") + "'", safe="'")

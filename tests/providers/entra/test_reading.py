@@ -191,19 +191,33 @@ def test_a_link_that_leads_nowhere_is_a_gap(tenant: Open, where: str) -> None:
     [
         Fault(service="graph", target="/members", status=200, body='{"value"', times=None),
         Fault(service="graph", target="/members", status=200, body='{"odd":1}', times=None),
+        Fault(service="graph", target="/members", status=200, body='{"value":[{"odd":1}]}', times=None),
+        Fault(service="graph", target="/members", status=200, body='{"value":["odd"]}', times=None),
+        Fault(service="graph", target="/groups[?]", status=200, body='{"value":[{}]}', times=None),
         Fault(service="graph", target="/members", kind="html", status=502, times=None),
         Fault(service="graph", target="/members", kind="truncate", times=None),
         Fault(service="graph", target="/members", kind="reset", times=None),
         Fault(service="graph", target="/members", status=500, body="", times=None),
         Fault(service="graph", target="/members", status=429, headers={"Retry-After": "600"}, times=None),
     ],
-    ids=["half a body", "another shape", "a proxy's page", "truncated", "reset", "500", "429 for long"],
+    ids=[
+        "half a body",
+        "another shape",
+        "no ids",
+        "no objects",
+        "no groups",
+        "a proxy's page",
+        "truncated",
+        "reset",
+        "500",
+        "429 for long",
+    ],
 )
 def test_what_cannot_be_understood_is_a_gap(tenant: Open, fault: Fault) -> None:
     estate = tenant(users=PEOPLE, groups=[DS])
     estate.world.faults.add(fault)
     live = read(estate.provider(PLANNER), [want("pricing-ds", [ANA])])
-    assert live.found == {} and set(live.gaps) == {address("pricing-ds")}
+    assert live.found == {} and set(live.gaps) - {address("*")} == {address("pricing-ds")}
 
 
 @pytest.mark.parametrize(
