@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from reconciler.core.vocabulary import Declared, DocumentKind, Problem, Reach
@@ -132,7 +133,7 @@ def _collisions(several: Sequence[tuple[Declared, Reach]]) -> Iterator[Problem]:
     """Documents that claim one thing in one environment: each is told of the first other one."""
     told: set[tuple[str, object]] = set()
     for number, (declared, reach) in enumerate(several):
-        for other, first in several[:number]:
+        for other, first in islice(several, number):
             if not declared.environments & other.environments:
                 continue
             what = f"{reach.installation}/{reach.locator}" if reach.installation else reach.locator

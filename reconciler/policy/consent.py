@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import yaml
 
 from reconciler.core.plan import Action
+from reconciler.policy.characters import misread
 
 HEAD = """\
 # Consent to exactly these actions, each to be sent once.  Written by `reconciler approve` from a plan.
@@ -31,8 +32,35 @@ def render(
     if overrides:
         document["override"] = [{"rule": rule, "because": why} for rule, why in sorted(overrides.items())]
     document["actions"] = [_entry(action) for action in actions]
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    text: str = _dump(document, readable=True)
+    if any(misread(part) for part in _texts(document)):
+        # Live state may hold names that look like others: escapes show a reviewer what is there.
+        text = _dump(document, readable=False)
     return HEAD + text
+
+
+class _Plain(yaml.SafeDumper):
+    """A writer that repeats a value instead of pointing back to it, as aliases are refused on reading."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Nothing is ever pointed back to."""
+        return True
+
+
+def _dump(document: Mapping[str, Any], *, readable: bool) -> str:
+    return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=readable, width=110)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in the document, keys included."""
+    if isinstance(value, Mapping):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value
 
 
 def _entry(action: Action) -> dict[str, Any]:

@@ -133,6 +133,25 @@ def open_revision(root: Path, name: str = "HEAD") -> Revision:
     return Revision(repo, commit, prefix)
 
 
+def changed_files(root: Path, since: str) -> frozenset[str]:
+    """The policy files of the working tree that are not as they were where its branch left this revision.
+
+    Raises PolicyError for an unknown revision.  In a pull request this is what the request changes.
+    """
+    here = open_revision(root)
+    then = open_revision(root, since)
+    fork = git(here.repo, "merge-base", then.commit, here.commit, missing=True).decode().split()
+    folders = [here.prefix + folder for folder in FOLDERS]
+    plain = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
+    differing = git(here.repo, "diff", *plain, fork[0] if fork else then.commit, "--", *folders)
+    unknown = git(here.repo, "ls-files", "--others", "-z", "--exclude-standard", "--", *folders)
+    return frozenset(
+        path.decode("utf-8", "surrogateescape").removeprefix(here.prefix)
+        for path in (*differing.split(b"\0"), *unknown.split(b"\0"))
+        if path
+    )
+
+
 def git(repo: Repo, *arguments: str, feed: bytes | None = None, missing: bool = False) -> bytes:
     """What git answers; raises PolicyError with its own words, or gives b"" where `missing` allows it."""
     from git.exc import GitCommandError, GitCommandNotFound

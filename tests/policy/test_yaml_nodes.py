@@ -185,14 +185,16 @@ def test_every_value_has_its_place(
 
 
 NAMES = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Z")), max_size=20)
+# The library writes `08` without quotes; newer YAML reads a number in it.
+KEYS = NAMES.filter(lambda name: not any(sign.isdecimal() for sign in name))
 DATA = st.recursive(
     NAMES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=20,
 )
 
 
-@given(st.dictionaries(NAMES, DATA, min_size=1, max_size=5), st.booleans())
+@given(st.dictionaries(KEYS, DATA, min_size=1, max_size=5), st.booleans())
 def test_what_a_writer_wrote_is_read_back(data: dict[str, Any], flow: bool) -> None:
     text = yaml.safe_dump(data, default_flow_style=flow, allow_unicode=True)
     documents, faults = read(text)
@@ -219,7 +221,7 @@ def test_it_agrees_with_the_library_wherever_that_reads_plain_text(text: str) ->
     documents, faults = read(text)
     if faults:
         return
-    theirs = [each for each in yaml.load_all(text, yaml.BaseLoader) if each not in (None, "", "~", "null")]
+    theirs = [each for each in yaml.load_all(text, yaml.CBaseLoader) if each not in (None, "", "~", "null")]
     assert [_emptied(document.value) for document in documents] == [_emptied(each) for each in theirs]
 
 

@@ -173,6 +173,10 @@ def _reach(declared: Declared) -> Iterator[Reach]:
         locator=document.locator,
         source=declared.locate("folder"),
     )
+    if document.was:
+        # A rename takes the old folder along, so that place must be the tenant's own as well.
+        lake, _, locator = document.was.partition("/")
+        yield Reach(boundary="folders", installation=lake, locator=locator, source=declared.locate("was"))
 
 
 def _principals(declared: Declared) -> Iterator[tuple[str, Source]]:
