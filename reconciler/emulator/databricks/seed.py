@@ -35,6 +35,7 @@ ACCOUNT_KEYS = frozenset(
         "admins",
         "users",
         "service-principals",
+        "account-users",
         "groups",
         "ids",
         "secrets",
@@ -84,6 +85,9 @@ class Seeder:
             self._renumber(self.identities.principal(reference), str(wanted))
         for entry in body.get("users") or ():
             self._user(entry)
+        if body.get("account-users"):
+            attrs = {"displayName": "account users"}
+            self.account.add(Identity(GROUPS, str(body["account-users"]), attrs, system=True))
         for entry in body.get("service-principals") or ():
             self._service_principal(entry)
         self._groups(body.get("groups") or (), None)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.emulator.faults import Fault
 from reconciler.emulator.server import Emulator, running
 from tests.emulator.databricks.estate import ACCOUNT, APP, READER, SCIM, SEED, WORKSPACE, jwt
 
@@ -174,6 +175,19 @@ def test_scim_throttling_is_an_internal_error_that_the_sdk_does_not_retry(
             main.api_client.do("GET", f"{SCIM}/Groups")
     finally:
         emulator.world.throttle.buckets.clear()
+
+
+def test_an_answer_that_gets_lost_leaves_its_effect_and_the_retry_meets_it(
+    emulator: Emulator, main: Any
+) -> None:
+    lost = Fault(service="databricks/.*", method="POST", target="/Groups", kind="reset", after=True)
+    emulator.world.faults.add(lost)
+
+    with pytest.raises(ResourceConflict, match="Group with name twice already exists."):
+        main.groups.create(display_name="twice")
+
+    assert lost.struck == 1
+    main.groups.delete(next(main.groups.list(filter='displayName eq "twice"')).id)
 
 
 def test_a_wrong_secret_is_refused_at_the_token_endpoint(emulator: Emulator) -> None:

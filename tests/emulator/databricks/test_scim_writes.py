@@ -314,3 +314,26 @@ def test_acls_follow_a_rename_and_keep_the_name_of_the_departed(estate: Estate) 
     assert "renamed" in principals() and "local-team" not in principals()
     estate.send("DELETE", f"{SCIM}/Groups/{local}")
     assert "renamed" in principals()
+
+
+def test_account_users_are_all_users_and_cannot_be_changed() -> None:
+    estate = Estate(
+        {
+            "account": {
+                "admins": ["sp:reconciler"],
+                "account-users": "999",
+                "resolved": ["user:bo@corp.example"],
+            }
+        }
+    )
+    path = f"{ACCOUNT_SCIM}/Groups/999"
+
+    shown = estate.at_account("GET", path)
+    assert (shown["displayName"], [each["display"] for each in shown["members"]]) == (
+        "account users",
+        ["Bo Example"],
+    )
+    body = {"Operations": [{"op": "add", "path": "members", "value": [{"value": "1"}]}]}
+    assert estate.refused("PATCH", path, body, endpoint="databricks-account")[0] == 400
+    assert estate.refused("DELETE", path, endpoint="databricks-account")[0] == 400
+    assert Estate(estate.service.dump()).service.dump() == estate.service.dump()

@@ -90,7 +90,11 @@ def test_a_dump_keeps_what_clients_did() -> None:
         f"{SCIM}/Groups",
         f"{SCIM}/Users",
         f"{SCIM}/ServicePrincipals",
+        "/api/2.0/preview/permissionassignments",
         "/api/2.0/secrets/scopes/list",
+        "/api/2.0/secrets/list?scope=pricing",
+        "/api/2.0/secrets/get?scope=pricing&key=api-key",
+        "/api/2.0/secrets/acls/list?scope=pricing",
     ):
         assert by_id(again.call("GET", path)) == by_id(estate.call("GET", path))
 

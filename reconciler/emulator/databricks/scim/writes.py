@@ -192,7 +192,7 @@ def _take_members(view: View, group: Identity, members: Members) -> None:
         view.account.set_members(group, members)
         return
     if not group.home:
-        return
+        raise scim(400, f"Members of {group.name} cannot be changed.", "mutability")
     assigned = view.account.workspaces[group.home].assigned
     for gone in [member for member in assigned if member not in members]:
         if group.name == "users":
