@@ -26,7 +26,8 @@ KINDS = (
         name=ENTITLEMENTS,
         rank=20,
         scales={ASSIGNMENT: {USER: frozenset({"use"}), ADMIN: frozenset({"use", "administer"})}},
-        words={USER: "user of the workspace", ADMIN: "admin of the workspace", HELD: "held"},
+        words={USER: "user of the workspace", ADMIN: "admin of the workspace", HELD: ""},
+        roles={ASSIGNMENT: ""},
         first=ASSIGNMENT,
     ),
     Kind(
@@ -40,5 +41,6 @@ KINDS = (
             }
         },
         words={"READ": "read", "WRITE": "write", MANAGE: "manage"},
+        roles={ACL: ""},
     ),
 )

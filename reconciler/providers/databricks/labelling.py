@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.core.model import Identity
+from reconciler.core.model import Identity, Presence
 from reconciler.providers.contract import Directory
 from reconciler.providers.databricks.canonical import GROUP, PERSON, SERVICE
 from reconciler.providers.databricks.people import People
@@ -44,13 +44,18 @@ def labels_for(
         for each in people.roster.owner(wire)
         if each.external_id and (each.kind, each.external_id) not in principals
     }
+    doubts, unread = {}, {}
     for object_id, identity in directory.name(sorted(unknown)).items():
+        if identity.presence is Presence.UNREADABLE:
+            unread[object_id.lower()] = identity.reason or "the directory did not say"
+        elif identity.presence is Presence.KNOWN and identity.principal.startswith("id:"):
+            doubts[identity.principal] = "its name in Entra is not its alone, pin it to tell it apart"
         for kind in names:
             principals.setdefault((kind, object_id.lower()), identity.principal)
-    labels = Labels(people.roster, principals)
+    labels = Labels(people.roster, principals, doubts, unread)
     for wire in wires:
         key = (SERVICE, wire.lower())
-        if guess_kind(wire) == SERVICE and not people.roster.named(GROUP, wire):
+        if guess_kind(wire) == SERVICE and not people.roster.named(GROUP, wire) and not unread:
             site.services[key] = labels.of(wire)
     return labels
 

@@ -19,7 +19,7 @@ STRANGER = "databricks"
 
 
 class Ambiguous(Exception):
-    """A bare name that may stand for several; its text names their ids and the next step."""
+    """A bare name of which it cannot be told whom it means; the text says why and what to do."""
 
 
 class Match(NamedTuple):
@@ -130,15 +130,21 @@ class Labels:
     roster: Roster
     principals: Mapping[tuple[str, str], str]
     """By kind and Entra's object id: what the policies, or else the directory, call them."""
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    """Principals that cannot be told by name, with the reason: nobody may plan to take anything from them."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Entra's object ids whose names could not be read, with the reason."""
 
     def of(self, wire: str) -> str:
-        """The principal that a bare name stands for; raises Ambiguous where it may stand for several."""
+        """The principal that a bare name stands for; raises Ambiguous where that cannot be told."""
         owners = self.roster.owner(wire)
         if len(owners) > 1:
             ids = ", ".join(f"{each.kind} {each.id}" for each in owners)
             raise Ambiguous(f"{wire!r} may mean any of {ids}: give all but one of them another name")
         if owners:
             (owner,) = owners
+            if owner.external_id in self.unread:
+                raise Ambiguous(f"who {wire!r} is could not be read: {self.unread[owner.external_id]}")
             known = self.principals.get((owner.kind, owner.external_id)) if owner.external_id else None
             if known is None and owner.kind == SERVICE:
                 known = self.principals.get((SERVICE, owner.name.lower()))

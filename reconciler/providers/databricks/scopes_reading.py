@@ -114,7 +114,7 @@ def facts_of(acl: Iterable[tuple[str, Value]], labels: Labels, myself: frozenset
         attribute = Attribute(ACL, principal)
         facts.grants[attribute] = _wider(facts.grants.get(attribute), permission)
         facts.wires.setdefault(principal, []).append(wire)
-        reason = _why_kept(wire, permission, myself)
+        reason = _why_kept(wire, permission, myself) or labels.doubts.get(principal, "")
         if reason:
             facts.kept[attribute] = reason
     return facts
@@ -148,6 +148,28 @@ def conflict_of(principals: Iterable[str], identities: Mapping[str, Identity], r
     return ""
 
 
+def _unreadable(principals: Iterable[str], identities: Mapping[str, Identity]) -> str:
+    """Why it cannot be told which entries are these principals'; "" when it can."""
+    for principal in sorted(principals):
+        identity = identities[principal]
+        if identity.presence is Presence.UNREADABLE:
+            return f"who {principal} is could not be read: {identity.reason}"
+    return ""
+
+
+def _keep_doubtful(facts: Facts, principals: Iterable[str], identities: Mapping[str, Identity]) -> None:
+    """Whoever bears the name of somebody who cannot be resolved keeps what they hold: it may be them."""
+    doubtful = {
+        principal.partition(":")[2].casefold(): f"it may be {principal}: {identities[principal].reason}"
+        for principal in principals
+        if identities[principal].presence is not Presence.KNOWN
+    }
+    for label, wires in facts.wires.items():
+        reason = next((doubtful[wire.casefold()] for wire in wires if wire.casefold() in doubtful), "")
+        if reason:
+            facts.kept.setdefault(Attribute(ACL, label), reason)
+
+
 def _enter(
     reading: Reading,
     answer: _Answer,
@@ -160,7 +182,9 @@ def _enter(
     if isinstance(answer.acl, Exception):
         reading.gap(address, answer.acl)
         return
-    conflict = conflict_of(granted([want]), identities, labels.roster)
+    conflict = _unreadable(granted([want]), identities) or conflict_of(
+        granted([want]), identities, labels.roster
+    )
     if conflict:
         reading.gap(address, conflict)
         return
@@ -169,10 +193,11 @@ def _enter(
     except Ambiguous as error:
         reading.gap(address, error)
         return
+    _keep_doubtful(facts, granted([want]), identities)
     reading.found[address] = Found(address=address, grants=facts.grants, kept=facts.kept)
     _tell_outsiders(reading, want, facts, identities, labels.roster)
     for principal, wires in facts.wires.items():
-        if principal.startswith("id:"):
+        if principal.startswith("id:") and principal not in labels.doubts:
             text = f"{wires[0]} is on the ACL, and Entra does not know {principal.removeprefix('id:')}"
             reading.tell("dangling", address, text, want)
     _tell_backend(reading, answer)

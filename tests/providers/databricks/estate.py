@@ -134,8 +134,12 @@ class EmulatedDirectory:
 
     def _name(self, object_id: str) -> Identity:
         found = self.state.find(object_id)
+        if object_id in self.unreadable:
+            return Identity(principal=f"id:{object_id}", presence=Presence.UNREADABLE, reason="403")
         if found is None:
             return Identity(principal=f"id:{object_id}", presence=Presence.UNKNOWN)
+        if isinstance(found, emulated.Group) and len(self.state.by_group_name(found.display_name)) > 1:
+            return Identity(principal=f"id:{object_id}", presence=Presence.KNOWN, object_id=object_id)
         words = {emulated.User: "user", emulated.Group: "group", emulated.ServicePrincipal: "sp"}
         name = found.upn if isinstance(found, emulated.User) else found.display_name
         return Identity(

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.core.model import Address, Attribute, Finding, Live
 from reconciler.core.vocabulary import Boundary
+from reconciler.emulator import directory as emulated
 from reconciler.emulator.databricks.state import GROUPS, Identity, stable_id
 from reconciler.emulator.faults import Fault
 from reconciler.providers.contract import Question
@@ -403,3 +404,44 @@ def test_progress_is_told(here: Estate) -> None:
         ("secret scopes of ml-prod", 1, 2),
         ("secret scopes of ml-prod", 2, 2),
     ]
+
+
+@pytest.mark.parametrize("trouble", ["deleted", "ambiguous"])
+def test_whoever_bears_the_name_of_somebody_unresolvable_keeps_what_they_hold(
+    here: Estate, trouble: str
+) -> None:
+    """A group that was deleted by mistake, or that somebody gave a namesake, loses nothing by it."""
+    directory = here.directory.state
+    group = directory.by_group_name("pricing-ds")[0]
+    if trouble == "deleted":
+        directory.remove(group.id, 0)
+    else:
+        directory.add(emulated.Group(id="twin", display_name="pricing-ds"))
+    want = wanted(here, *BOTH)
+    live = here.read(want)
+    drift = here.diff(want, live)
+    assert {(action.verb, action.attribute.principal) for action in drift.actions} == {
+        ("grant", "sp:pricing-airflow"),
+        ("grant", "user:lea@corp.example"),
+    }
+    assert {blocked.attribute.principal for blocked in drift.blocked} == {X}
+    kept = live.found[at("secret-scope", "pricing")].kept
+    assert Attribute("acl", f"id:{group.id}") in kept
+
+
+def test_a_scope_is_a_gap_while_the_directory_cannot_say_who_is_on_its_acl(here: Estate) -> None:
+    want = wanted(here, scope("pricing", grant("group:pricing-eng", "read")))
+    oid = here.directory.state.by_group_name("pricing-ds")[0].id
+    here.directory.unreadable = frozenset({oid})
+    assert "could not be read" in here.read(want).gaps[at("secret-scope", "pricing")].reason
+    here.directory.unreadable = frozenset({"group:pricing-eng"})
+    assert "could not be read" in here.read(want).gaps[at("secret-scope", "pricing")].reason
+
+
+def test_somebody_whose_name_is_not_theirs_alone_is_kept_and_not_called_dangling(here: Estate) -> None:
+    here.allow("pricing", "group:pricing-eng", "WRITE")
+    here.directory.state.add(emulated.Group(id="twin", display_name="pricing-eng"))
+    want = wanted(here, scope("pricing", grant(X, "read")))
+    live = here.read(want)
+    assert told(live, "dangling") == []
+    assert here.diff(want, live).actions == []
