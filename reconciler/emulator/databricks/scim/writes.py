@@ -82,7 +82,7 @@ def check_members(view: View, group: Identity, wanted: Members) -> None:
     if wanted.keys() == present.keys():
         return
     rule = view.switch("external-groups", "workspace-read-only")
-    owned = group.external_id is not None and group.external_id in view.world.directory.groups
+    owned = group.external_id is not None and not group.home
     if owned and (rule == "read-only" or (rule == "workspace-read-only" and view.workspace is not None)):
         raise broken_patch(GROUPS)
     strict = view.switch("unknown-members", "accept") == "refuse"
