@@ -13,6 +13,7 @@ from reconciler.emulator.lake.blob_listing import XML
 from reconciler.emulator.lake.call import Call, Headers, changed_headers, reply
 from reconciler.emulator.lake.errors import StorageError
 from reconciler.emulator.lake.leases import Lease
+from reconciler.emulator.lake.paths import format_properties, parse_properties
 from reconciler.emulator.lake.rights import CONTRIBUTOR, OWNER, READER
 from reconciler.emulator.lake.stamps import DAY, SECOND, etag, filetime, http_date
 from reconciler.emulator.wire import Response
@@ -50,8 +51,10 @@ def create(call: Call) -> Response:
 
 
 def metadata_of(call: Call) -> dict[str, str]:
-    """The `x-ms-meta-…` headers of a request."""
+    """The `x-ms-meta-…` headers of a Blob request, `x-ms-properties` of a DFS one."""
     headers = call.request.headers
+    if call.dialect == "dfs":
+        return parse_properties(call.header("x-ms-properties") or "")
     return {name[10:]: value for name, value in headers.items() if name.startswith("x-ms-meta-")}
 
 
@@ -80,7 +83,9 @@ def properties(call: Call) -> Response:
     call.access.need_role(OWNER, CONTRIBUTOR, READER)
     store = call.store()
     if call.dialect == "dfs":
-        return reply(200, [*changed_headers(store.changed), ("x-ms-namespace-enabled", "true")])
+        pairs = format_properties(store.metadata)
+        namespace = ("x-ms-namespace-enabled", str(call.account.hns).lower())
+        return reply(200, [*changed_headers(store.changed), ("x-ms-properties", pairs), namespace])
     found: Headers = [*changed_headers(store.changed), *leases.headers(store.lease, call.now)]
     if store.public_access:
         found.append(("x-ms-blob-public-access", store.public_access))

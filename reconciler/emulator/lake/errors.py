@@ -158,6 +158,10 @@ CODES: dict[str, tuple[int, str]] = {
     ),
     "SourcePathNotFound": (404, "The source path for a rename operation does not exist."),
     "UnsupportedHeader": (400, "One of the headers specified in the request is not supported."),
+    "UnsupportedQueryParameter": (
+        400,
+        "One of the query parameters specified in the request URI is not supported.",
+    ),
     "UnsupportedHttpVerb": (405, "The resource doesn't support specified Http Verb."),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -177,6 +177,14 @@ def parse_properties(text: str) -> dict[str, str]:
         except (binascii.Error, ValueError) as error:
             raise StorageError("InvalidHeaderValue") from error
     return found
+
+
+def format_properties(metadata: Mapping[str, str]) -> str:
+    """Write `x-ms-properties`."""
+    return ",".join(
+        f"{name}={base64.b64encode(value.encode('latin-1', 'replace')).decode()}"
+        for name, value in metadata.items()
+    )
 
 
 def take(chain: Sequence[Node]) -> Node:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-
 from reconciler.emulator.lake import access_control, conditions, leases
 from reconciler.emulator.lake.call import Call, Headers, changed_headers, reply
-from reconciler.emulator.lake.paths import existing
+from reconciler.emulator.lake.paths import existing, format_properties
 from reconciler.emulator.lake.tree import Node
 from reconciler.emulator.wire import Response
 
@@ -26,15 +24,11 @@ def _described(call: Call, node: Node) -> Headers:
     metadata = dict(details.metadata) if details else {}
     if node.is_folder:
         metadata["hdi_isfolder"] = "true"
-    encoded = ",".join(
-        f"{name}={base64.b64encode(value.encode('latin-1', 'replace')).decode()}"
-        for name, value in metadata.items()
-    )
     found: Headers = [("Content-Type", headers.get("Content-Type", "application/octet-stream"))]
     found += [(name, value) for name, value in headers.items() if name != "Content-Type"]
     found += [("Accept-Ranges", "bytes"), *changed_headers(node.changed)]
     found.append(("x-ms-resource-type", "directory" if node.is_folder else "file"))
     found += access_control.headers(call, node, call.version >= "2023-11-03")
-    found.append(("x-ms-properties", encoded))
+    found.append(("x-ms-properties", format_properties(metadata)))
     found += leases.headers(details.lease if details else None, call.now)
     return found

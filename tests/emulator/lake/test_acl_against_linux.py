@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import struct
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,23 +38,23 @@ def packed(acl: Acl) -> bytes:
 
 
 @pytest.fixture
-def judged(tmp_path: Path) -> Iterator[Path]:
+def judged() -> Iterator[Path]:
     """A file whose list can be set; skips where the machine cannot judge."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0 or not hasattr(os, "setxattr"):
         pytest.skip("only root can ask the kernel on behalf of others, and only Linux has these lists")
-    for parent in [tmp_path, *tmp_path.parents]:
-        if parent != Path("/") and parent.stat().st_mode & 0o001 == 0:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    path = tmp_path / "judged"
-    path.touch()
-    os.chown(path, USERS[0], GROUPS[0])
-    try:
-        os.setxattr(path, ATTRIBUTE, packed(acls.minimal(0o750)))
-    except OSError as error:
-        pytest.skip(f"the file system under {tmp_path} has no POSIX access lists: {error}")
     kept = os.getgroups()
-    yield path
-    os.setgroups(kept)
+    # Not pytest's own folder, which others may not enter.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        path = Path(folder) / "judged"
+        path.touch()
+        os.chown(path, USERS[0], GROUPS[0])
+        try:
+            os.setxattr(path, ATTRIBUTE, packed(acls.minimal(0o750)))
+        except OSError as error:
+            pytest.skip(f"the file system under {folder} has no POSIX access lists: {error}")
+        yield path
+        os.setgroups(kept)
 
 
 def drawn(source: random.Random) -> Acl:

@@ -184,6 +184,9 @@ def test_a_flat_account_refuses_permissions(lake: Lake) -> None:
     answer = lake.ask("GET", BLOBS + "&include=permissions", host="blob")
     assert (answer.status, answer.code) == (400, "InvalidQueryParameterValue")
     assert lake.ask("GET", BLOBS, host="blob").status == 200
+    assert lake.ask("HEAD", "/curated/?action=getAccessControl").status == 400
+    head = lake.ask("HEAD", "/curated?resource=filesystem").headers
+    assert head["x-ms-namespace-enabled"] == "false"
 
 
 def test_names_that_xml_cannot_hold_are_encoded_and_say_so(lake: Lake) -> None:

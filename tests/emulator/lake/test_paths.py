@@ -232,6 +232,20 @@ def test_properties_are_told_by_each_endpoint_in_its_way(lake: Lake) -> None:
     assert lake.ask("PATCH", "/curated/d?action=setProperties", x_ms_properties="c=?").status == 400
 
 
+def test_filesystems_have_a_native_form_too(lake: Lake) -> None:
+    """With properties in one header."""
+    assert lake.ask("PUT", "/native?resource=filesystem", x_ms_properties="a=MQ==").status == 201
+    head = lake.ask("HEAD", "/native?resource=filesystem").headers
+    assert (head["x-ms-properties"], head["x-ms-namespace-enabled"]) == ("a=MQ==", "true")
+    lake.ask("PATCH", "/native?resource=filesystem", x_ms_properties="b=Mg==")
+    assert lake.ask("HEAD", "/native?restype=container", host="blob").headers["x-ms-meta-b"] == "2"
+    assert lake.ask("PUT", "/native?resource=filesystem").code == "FilesystemAlreadyExists"
+    assert lake.ask("DELETE", "/native?resource=filesystem").status == 202
+    assert lake.ask("PUT", "/native?resource=filesystem").code == "FilesystemBeingDeleted"
+    lake.world.clock.advance(31)
+    assert lake.ask("PUT", "/native?resource=filesystem").status == 201
+
+
 def test_errors_are_worded_for_their_endpoint(lake: Lake) -> None:
     """JSON with the id and time on lines of their own; XML after a mark; nothing to a HEAD."""
     answer = lake.ask("PATCH", "/curated/x?action=setAccessControl", x_ms_acl="user::rwx")
