@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,12 +31,6 @@ SCOPES = "/api/2.0/secrets/scopes/list"
 ME = "/api/2.0/preview/scim/v2/Me"
 PUT = "/api/2.0/secrets/acls/put"
 GRANT = {"scope": "pricing", "principal": "pricing-eng", "permission": "READ"}
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Estate]:
-    with estate(tmp_path) as result:
-        yield result
 
 
 def host(here: Estate) -> Host:
@@ -144,12 +137,13 @@ def test_patience_ends(here: Estate) -> None:
     assert 15 < sum(here.slept) < 45
 
 
-def test_one_token_serves_many_calls(here: Estate) -> None:
+def test_one_token_serves_many_calls(here: Estate, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(5):
         host(here).get(ME, SCIM_READ)
     tokens = [each for each in here.emulator.world.log.entries if each.path.endswith("/v1/token")]
     assert len(tokens) == 1
-    assert len(here.emulator.world.log.entries) == 6, "nothing else is asked, host metadata included"
+    assert len(here.emulator.world.log.entries) == 6, "nothing else is asked"
+    assert caplog.records == [], "the SDK complains when it cannot reach the host's metadata"
 
 
 def test_a_published_rate_is_kept_in_the_emulator_s_own_count(here: Estate) -> None:
