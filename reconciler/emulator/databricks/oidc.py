@@ -82,7 +82,8 @@ def entra_redirect(tenant: str) -> Response:
 
 def refuse(error: str, description: str, status: int = 400) -> Response:
     """An error of the token endpoint, in OAuth's own form."""
-    body = {"error": error, "error_id": uuid.uuid4().hex, "error_description": description}
+    identifier = uuid.uuid5(uuid.NAMESPACE_OID, description).hex
+    body = {"error": error, "error_id": identifier, "error_description": description}
     return json_response(status, body, [JSON])
 
 

@@ -213,7 +213,7 @@ class Scim:
     def _create(self, view: View, kind: str) -> Response:
         body = _body(view)
         attrs = writes.attributes(body)
-        name = _new_name(kind, attrs)
+        name = _new_name(view, kind, attrs)
         home = view.workspace.name if view.workspace is not None and kind == GROUPS else ""
         if writes.lookup(view, kind, name) is not None:
             raise writes.conflict(view, kind, name)
@@ -327,10 +327,10 @@ def _replacement(view: View, identity: Identity, body: Document) -> Document:
     return document
 
 
-def _new_name(kind: str, attrs: Document) -> str:
+def _new_name(view: View, kind: str, attrs: Document) -> str:
     attribute = NAME_ATTRIBUTE[kind]
     if kind == PRINCIPALS and not attrs.get(attribute):
-        attrs[attribute] = str(uuid.uuid4())
+        attrs[attribute] = str(uuid.UUID(int=view.world.random.getrandbits(128), version=4))
     name = attrs.get(attribute)
     if not isinstance(name, str) or not name:
         raise scim(400, f"Attribute {attribute} is required.", "invalidValue")
