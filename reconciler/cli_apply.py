@@ -31,7 +31,7 @@ from reconciler.core.plan import ApprovedPlan, Outcome, Status
 from reconciler.court import court
 from reconciler.policy.revision import Revision, open_revision
 from reconciler.reconcile import Planned, plan
-from reconciler.report.outcomes import outcome_line, outcome_lines, outcomes_markdown
+from reconciler.report.outcomes import ended, outcome_lines, outcomes_markdown
 from reconciler.report.verdict import exit_code, outcome_code
 from reconciler.store.journal import Journal
 from reconciler.survey import Cloud, reader
@@ -70,7 +70,7 @@ def _apply(arguments: Namespace, session: Session, cloud: Cloud, revision: Revis
         journal=journal,
         now=now,
         pause=time.sleep,
-        tell=lambda action, outcome: show([outcome_line(action, outcome, KINDS, columns())]),
+        tell=lambda action, outcome: show(ended(action, outcome, KINDS, columns())),
     )
     outcomes = (*approved.refused, *apply(approved, hands))
     show(outcome_lines(approved, outcomes, KINDS, columns()))

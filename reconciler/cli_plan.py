@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli_session import KINDS, Teller, begin, columns, open_cloud, say, show, vocabularies
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.plan import Plan
+from reconciler.report.clean import as_json
 from reconciler.report.verdict import exit_code
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ def print_plan(made: Plan, form: str, changed: frozenset[str] | None = None) -> 
 
 def _drift(arguments: Namespace, made: Plan) -> int:
     from reconciler.report.markdown import drift_report
+    from reconciler.report.text import drift_lines
 
-    print_plan(made, "text")
+    show(drift_lines(made, KINDS, columns()))
     if arguments.markdown:
         write(arguments.markdown, drift_report(made, KINDS))
     if arguments.json:
@@ -88,7 +89,7 @@ def _changed(root: Path, since: str) -> frozenset[str]:
 def _json(made: Plan) -> str:
     from reconciler.core.planfile import to_document
 
-    return json.dumps(to_document(made), indent=2, ensure_ascii=True) + "\n"
+    return as_json(to_document(made))
 
 
 def write(path: Path, text: str) -> None:

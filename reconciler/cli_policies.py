@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ from reconciler.cli_plan import write
 from reconciler.cli_session import say, tree, vocabularies
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.vocabulary import Problem
-from reconciler.report.clean import plain, workflow
+from reconciler.report.clean import as_json, plain, workflow, workflow_property
 
 
 def run(arguments: Namespace) -> int:
@@ -35,13 +34,13 @@ def _validate(arguments: Namespace) -> int:
 def _tell(problems: Sequence[Problem], notes: Sequence[Problem], form: str) -> None:
     if form == "json":
         told = [("error", problem) for problem in problems] + [("note", note) for note in notes]
-        print(json.dumps([_entry(level, problem) for level, problem in told], indent=2))
+        print(as_json([_entry(level, problem) for level, problem in told]), end="")
         return
     for level, problem in [("error", each) for each in problems] + [("notice", each) for each in notes]:
         place = problem.source
         if form == "github":
-            where = f"file={workflow(place.file)},line={place.line},col={place.column}"
-            print(f"::{level} {where.replace(':', '%3A')}::{workflow(problem.text)}")
+            where = f"file={workflow_property(place.file)},line={place.line},col={place.column}"
+            print(f"::{level} {where}::{workflow(problem.text)}")
         elif level == "error":
             print(plain(str(problem)))
         else:

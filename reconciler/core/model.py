@@ -227,7 +227,12 @@ class Kind:
     """Per role, what each right is made of; a right that contains another's parts is the higher one.
     A value that is not listed is made of its own letters (`r-x` of r and x)."""
     words: Mapping[Value, str] = field(default_factory=dict)
-    """How a right reads to a person: `r-x` as `read`."""
+    """How a right reads to a person: `r-x` as `read`.  What follows `: ` explains it, and is said once in a
+    report; "" says that the role tells all, as with an entitlement that is held."""
+    title: str = ""
+    """What one such thing is called in a sentence, `secret scope`; "" where its name, without hyphens, does."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """How a role reads beside a right, `default` as `for new files`; "" says that the right tells all."""
     properties: frozenset[str] = frozenset()
     """Roles that are no rights at all: their transitions are always `set`."""
     identified: bool = False

@@ -16,6 +16,8 @@ from reconciler.core.model import Address, Attribute, Evidence, Finding, Gap, So
 from reconciler.core.plan import Action, Blocked, Cause, Plan, Violation
 
 FORMAT = "reconciler/plan/v1"
+STAGES = ("blocked", "next")
+"""What a wanted fact that is no action waits for: a person, or the rest of the plan."""
 
 
 def sealed(plan: Plan) -> Plan:
@@ -33,7 +35,8 @@ def from_document(document: Any) -> Plan:
     """The plan that a document holds.
 
     Raises BadPlanFile for another format, a digest that does not match, an action whose id is not that of
-    its own words, and anything that is not shaped like a plan.
+    its own words, and anything that is not shaped exactly like a plan: what a reader would have to drop or
+    to bend is nothing that somebody consented to.
     """
     if not isinstance(document, Mapping) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, Mapping) else type(document).__name__
@@ -47,6 +50,10 @@ def from_document(document: Any) -> Plan:
         plan = _plan(content, str(document["digest"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadPlanFile(f"the plan file is damaged: {error}; make it anew with `plan --out`") from None
+    if fingerprint(_content(plan)) != plan.digest:
+        raise BadPlanFile(
+            "the plan file holds what no plan of this format does; make it anew with `plan --out`"
+        )
     for action in plan.actions:
         if action.id != identity_of(action):
             raise BadPlanFile(f"action {action.id[:12]} is not what its id says; make the plan anew")
@@ -149,7 +156,7 @@ def _plan(content: Mapping[str, Any], digest: str) -> Plan:
         environment=environment,
         revision=str(content["revision"]),
         as_of=date.fromisoformat(content["as_of"]),
-        managed=int(content["managed"]),
+        managed=_number(content["managed"], 0),
         actions=tuple(_action(environment, each) for each in content["actions"]),
         blocked=tuple(_blocked(each) for each in content["blocked"]),
         gaps=tuple(_gap(each) for each in content["gaps"]),
@@ -168,32 +175,58 @@ def _action(environment: str, each: Mapping[str, Any]) -> Action:
         environment=environment,
         verb=Verb(each["verb"]),
         address=Address.parse(each["address"]),
-        attribute=Attribute(each["role"], each["principal"]),
-        before=tuple(each["before"]),
-        after=each["after"],
+        attribute=_attribute(each),
+        before=_starts(each["before"]),
+        after=None if each["after"] is None else _text(each["after"]),
         until=date.fromisoformat(each["until"]) if each["until"] else None,
-        object_ids=dict(each["object_ids"]),
+        object_ids={name: _text(ident) for name, ident in each["object_ids"].items()},
         tenant=str(each["tenant"]),
         cause=Cause(each["cause"]),
         source=_place(each["source"]),
         because=str(each["because"]),
-        needs=tuple(each["needs"]),
-        evidence=Evidence(counts=dict(evidence["counts"]), samples=tuple(evidence["samples"])),
+        needs=tuple(map(_text, each["needs"])),
+        evidence=Evidence(
+            counts={value: _number(paths, 0) for value, paths in evidence["counts"].items()},
+            samples=tuple(map(_text, evidence["samples"])),
+        ),
     )
 
 
+def _attribute(each: Mapping[str, Any]) -> Attribute:
+    return Attribute(_text(each["role"]), _text(each["principal"]))
+
+
+def _starts(values: Any) -> tuple[str | None, ...]:
+    starts = tuple(None if value is None else _text(value) for value in values)
+    if not starts:
+        raise ValueError("an action starts from no value")
+    return starts
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} stands where a text should")
+    return value
+
+
+def _number(value: Any, least: int) -> int:
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{value!r} stands where a whole number from {least} on should")
+    return value
+
+
 def _place(each: Mapping[str, Any]) -> Source:
-    return Source(str(each["file"]), int(each["line"]), int(each["column"]))
+    return Source(str(each["file"]), _number(each["line"], 1), _number(each["column"], 1))
 
 
 def _blocked(each: Mapping[str, Any]) -> Blocked:
     return Blocked(
         address=Address.parse(each["address"]),
-        attribute=Attribute(each["role"], each["principal"]),
+        attribute=_attribute(each),
         tenant=str(each["tenant"]),
         source=_place(each["source"]),
         reason=str(each["reason"]),
-        stage=str(each["stage"]),
+        stage=STAGES[STAGES.index(each["stage"])],
     )
 
 
@@ -221,6 +254,6 @@ def _violation(each: Mapping[str, Any]) -> Violation:
         rule=str(each["rule"]),
         tenant=str(each["tenant"]),
         text=str(each["text"]),
-        actions=tuple(each["actions"]),
+        actions=tuple(map(_text, each["actions"])),
         overridable=bool(each["overridable"]),
     )

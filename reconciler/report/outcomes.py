@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core.model import Kind
+from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, ApprovedPlan, Outcome, Status
-from reconciler.report.clean import markdown, plain
-from reconciler.report.lines import Line, count, line
-from reconciler.report.words import SYMBOLS, Speech, verb, who
+from reconciler.report import tables
+from reconciler.report.clean import code, plain, prose
+from reconciler.report.fitting import Section, fitted
+from reconciler.report.lines import Line, Span, count, line, padded, width, wrapped
+from reconciler.report.rows import SHORT, style
+from reconciler.report.words import SYMBOLS, Speech, verb
 
 STYLES = {
     Status.VERIFIED: "good",
@@ -20,28 +24,42 @@ STYLES = {
     Status.UNKNOWN: "bad",
 }
 NEXT = {
-    Status.REFUSED: "refused: nothing was sent; make a new plan and have it approved",
-    Status.DEFERRED: "deferred: nothing was sent; they go once what they need is approved and done",
     Status.FAILED: "failed: the service said no; mend the cause and run the same command again",
     Status.UNKNOWN: "unknown: sent, and not seen to work; run `plan` in some minutes",
+    Status.ACCEPTED: "accepted: sent, and not verified yet; run `plan` in some minutes",
+    Status.REFUSED: "refused: nothing was sent; make a new plan and have it approved",
+    Status.DEFERRED: "deferred: nothing was sent; they go once what they need is approved and done",
 }
+"""What to do about each end that is no success, the most serious first."""
+
+WHO = 26
+"""Columns for whom an action is about: ends are told one by one, so none knows how long the next name is."""
+INDENT = 13
+FAR = 20
+"""After more ends than this, those that are no success are told once more: they have left the screen."""
 
 
-def outcome_line(action: Action, outcome: Outcome, kinds: Mapping[str, Kind], columns: int) -> Line:
+def ended(action: Action, outcome: Outcome, kinds: Mapping[str, Kind], columns: int) -> list[Line]:
     """One action and its end, as soon as it is known."""
     speech = Speech(kinds)
-    words = " ".join(
-        word
-        for word in (verb(action), who(action), speech.change(action), "on", plain(str(action.address)))
-        if word
-    )
-    spans = [
+    head: list[Span] = [
         (STYLES[outcome.status], f"  {outcome.status.value:<9}"),
-        ("", f" {SYMBOLS[action.verb]} {words}"),
+        (style(action), f"  {SYMBOLS[action.verb]} {verb(action):<6} "),
+        ("", padded(speech.who(action), WHO)),
     ]
+    change = speech.change(action)
+    if change:
+        head.append((style(action), f"  {change}"))
+    place = ("dim", f"  on {plain(str(action.address))}")
+    lines: list[Line] = []
+    if width([*head, place]) <= columns:
+        lines.append((*head, place))
+    else:
+        lines += [tuple(head), line(" " * (INDENT - 2), place)]
     if outcome.reason:
-        spans.append(("dim", f": {plain(outcome.reason)}"))
-    return tuple(spans)
+        colour = "dim" if outcome.status is Status.VERIFIED else STYLES[outcome.status]
+        lines += wrapped(colour, plain(outcome.reason), INDENT, columns)
+    return lines
 
 
 def outcome_lines(
@@ -50,45 +68,93 @@ def outcome_lines(
     """The refusals, the tally, and what to do next; sent actions were told one by one before."""
     by_id = {action.id: action for action in approved.plan.actions}
     lines: list[Line] = []
+    if len(outcomes) - len(approved.refused) > FAR:
+        again = [each for each in outcomes if each.status in NEXT and each not in approved.refused]
+        lines += [line(), line(("heading", "Not done:"))] if again else []
+        lines += [each for outcome in again for each in ended(by_id[outcome.action], outcome, kinds, columns)]
     for outcome in approved.refused:
         action = by_id.get(outcome.action)
         if action:
-            lines.append(outcome_line(action, outcome, kinds, columns))
+            lines += ended(action, outcome, kinds, columns)
         else:
-            lines.append(line(("bad", "  refused  "), f" {plain(outcome.reason)}"))
-    planned = len(approved.plan.actions)
-    waiting = planned - len(approved.actions) - sum(each.action in by_id for each in approved.refused)
-    if not outcomes:
-        nothing = "Nothing is approved, so nothing was sent." if planned else "Nothing to apply."
-        lines.append(line(("warn" if planned else "good", nothing)))
-    else:
-        tally = Counter(outcome.status for outcome in outcomes)
-        told = ", ".join(f"{tally[status]} {status.value}" for status in Status if tally[status])
-        lines.append(line(("heading", f"Applied: {told}.")))
-    if waiting > 0:
-        lines.append(line(("dim", f"{count(waiting, 'planned action')} not approved: left alone.")))
-    for status in NEXT:
+            lines.append(line((STYLES[outcome.status], "  refused    "), plain(outcome.action)[:SHORT]))
+            lines += wrapped("bad", plain(outcome.reason), INDENT, columns)
+    lines += _tallied(approved, outcomes, by_id)
+    for status, text in NEXT.items():
         if any(outcome.status is status for outcome in outcomes):
-            lines.append(line(("dim", NEXT[status])))
+            lines += wrapped("dim", text, 0, columns)
     return lines
 
 
+def _tallied(
+    approved: ApprovedPlan, outcomes: Sequence[Outcome], by_id: Mapping[str, Action]
+) -> Iterator[Line]:
+    waiting = _waiting(approved, by_id)
+    if outcomes:
+        worst = next((status for status in NEXT if any(each.status is status for each in outcomes)), None)
+        yield line((STYLES[worst] if worst else "good", f"Applied: {_tally(outcomes)}."))
+    elif by_id:
+        yield line(("warn", "Nothing is approved, so nothing was sent."))
+    else:
+        yield line(("good", "Nothing to apply."))
+    if waiting:
+        losses = sum(takes_away(action) for action in waiting)
+        told = f", {count(losses, 'removal')} among them" if losses else ""
+        yield line(("dim", f"Not approved and left alone: {count(len(waiting), 'planned action')}{told}."))
+
+
+def _waiting(approved: ApprovedPlan, by_id: Mapping[str, Action]) -> list[Action]:
+    """Planned actions that this run neither sent nor refused."""
+    told = {action.id for action in approved.actions} | {outcome.action for outcome in approved.refused}
+    return [action for ident, action in by_id.items() if ident not in told]
+
+
+def _tally(outcomes: Iterable[Outcome]) -> str:
+    numbers = Counter(outcome.status for outcome in outcomes)
+    return ", ".join(f"{numbers[status]:,} {status.value}" for status in Status if numbers[status])
+
+
 def outcomes_markdown(approved: ApprovedPlan, outcomes: Iterable[Outcome], kinds: Mapping[str, Kind]) -> str:
-    """The same as a table, for the run's summary page."""
-    speech = Speech(kinds)
-    by_id = {action.id: action for action in approved.plan.actions}
-    rows = ["| outcome | action | on | why |", "| --- | --- | --- | --- |"]
+    """The same as a table, for the run's summary page; what did not work comes first."""
     told = list(outcomes)
-    for outcome in told:
-        action = by_id.get(outcome.action)
-        words = f"{verb(action)} {who(action)} {speech.change(action)}".strip() if action else "-"
-        place = str(action.address) if action else "-"
-        rows.append(
-            f"| {outcome.status.value} | {markdown(words)} | {markdown(place)} | {markdown(outcome.reason)} |"
+    by_id = {action.id: action for action in approved.plan.actions}
+    waiting = len(_waiting(approved, by_id))
+    head = [
+        f"## Apply in {code(approved.plan.environment[:200])}: {_tally(told) or 'nothing sent'}",
+        f"Not approved and left alone: {count(waiting, 'planned action')}." if waiting else "",
+        "\n".join(
+            f"- {prose(text)}" for status, text in NEXT.items() if any(each.status is status for each in told)
+        ),
+    ]
+    bad = [outcome for outcome in told if outcome.status is not Status.VERIFIED]
+    good = [outcome for outcome in told if outcome.status is Status.VERIFIED]
+    sections = [
+        Section(
+            [
+                (0, f"### {title}\n\n{_table(group, by_id, kinds)}"),
+                (rank, f"### {title}\n\nLeft out for length."),
+            ]
         )
-    tally = Counter(outcome.status for outcome in told)
-    head = (
-        ", ".join(f"{tally[status]} {status.value}" for status in Status if tally[status]) or "nothing sent"
+        for rank, title, group in ((2, "Not done", bad), (1, "Done and verified", good))
+        if group
+    ]
+    return fitted(
+        head,
+        sections,
+        lambda number: f"{count(number, 'table')} left out for length; the journal holds every action.",
     )
-    table = "\n".join(rows) if told else ""
-    return f"## reconciler apply: {markdown(approved.plan.environment)}\n\n{head}\n\n{table}\n"
+
+
+def _table(outcomes: Iterable[Outcome], by_id: Mapping[str, Action], kinds: Mapping[str, Kind]) -> str:
+    words = tables.speech(kinds)
+    rows = [
+        "| outcome | action | who | right | on | why | id |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for outcome in outcomes:
+        action = by_id.get(outcome.action)
+        what = [tables.verb_cell(action), words.who(action), words.change(action),
+                tables.thing(action.address, words)] if action else ["", "", "", ""]  # fmt: skip
+        ident = code(outcome.action[:SHORT])
+        rows.append(f"| {' | '.join([f'**{outcome.status.value}**', *what, prose(outcome.reason), ident])} |")
+    return "\n".join(rows)

@@ -2,195 +2,215 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from reconciler.core.model import Kind, Verb
-from reconciler.core.order import takes_away
-from reconciler.core.plan import Action, Plan
+from reconciler.core.model import Gap, Kind
+from reconciler.core.plan import Plan
 from reconciler.report.clean import plain
-from reconciler.report.lines import Line, count, line, width, wrapped
+from reconciler.report.counts import by_tenant, by_verb, gap_reason, losses, obstacles, removed
+from reconciler.report.duty import next_steps
+from reconciler.report.lines import Line, beside, cells, count, folded, line, listed, padded, wrapped
+from reconciler.report.rows import SHORT, laid_out, shorter, things
 from reconciler.report.verdict import verdict
-from reconciler.report.words import LEGEND, SYMBOLS, Speech, reason, role, verb, who
+from reconciler.report.words import LEGEND, Speech
 
-STYLES = {Verb.CREATE: "add", Verb.GRANT: "add", Verb.RAISE: "change", Verb.SET: "change"}
-SHORT = 10
-"""Characters of an action's id that are shown: enough for `approve --only`."""
+NARROWEST = 60
+PROSE = 120
+"""Sentences are not drawn out any further, however wide the screen is."""
 
 
 def plan_lines(plan: Plan, kinds: Mapping[str, Kind], columns: int = 80) -> list[Line]:
-    """The whole plan; `columns` is what fits on a line, at least 60."""
-    columns = max(60, columns)
-    speech = Speech(kinds)
-    lines = [_title(plan)]
-    by_id = {action.id: action for action in plan.actions}
-    for tenant, actions in groupby(_by_place(plan.actions), lambda action: action.tenant):
-        lines.extend(_tenant(tenant, list(actions), by_id, speech, columns))
-    for section in (_violations, _blocked, _next, _gaps, _findings, _problems, _unpinned):
-        lines.extend(section(plan, columns))
-    lines.append(line())
-    lines.extend(_summary(plan, columns))
+    """The whole plan, its summary last; `columns` is what fits on a line, at least 60."""
+    return _report(plan, kinds, columns, f"Plan for {plain(plan.environment)}")
+
+
+def drift_lines(plan: Plan, kinds: Mapping[str, Kind], columns: int = 80) -> list[Line]:
+    """The nightly report for the person on duty: the same, with what to do about it at the end."""
+    lines = _report(plan, kinds, columns, f"Drift report for {plain(plan.environment)}")
+    steps = next_steps(plan)
+    if steps:
+        lines += [line(), line(("heading", "What to do now"))]
+    for number, step in enumerate(steps, 1):
+        lines += _hanging(f"  {number}. ", step, max(NARROWEST, min(columns, PROSE)))
     return lines
 
 
-def _title(plan: Plan) -> Line:
-    revision = plan.revision if plan.revision == "working tree" else plan.revision[:10]
-    return line(
-        ("heading", f"Plan for {plain(plan.environment)}"),
-        ("dim", f"  policies at {revision}, as of {plan.as_of}, {plan.managed} things compared"),
-    )
+def _report(plan: Plan, kinds: Mapping[str, Kind], columns: int, title: str) -> list[Line]:
+    columns = max(NARROWEST, columns)
+    speech = Speech(kinds)
+    lines = [*_title(plan, title, columns)]
+    lines.extend(_tenants(plan, speech, columns))
+    readable = min(columns, PROSE)
+    lines.extend(_violations(plan, readable))
+    for stage, heading in STAGES.items():
+        lines.extend(_obstacles(plan, stage, heading, speech, readable))
+    lines.extend(_gaps(plan, readable))
+    lines.extend(_findings(plan, columns))
+    for section in (_problems, _unpinned):
+        lines.extend(section(plan, readable))
+    lines.append(line())
+    lines.extend(_summary(plan, speech, readable))
+    return lines
 
 
-def _by_place(actions: Sequence[Action]) -> list[Action]:
-    places = {action.id: number for number, action in enumerate(actions)}
-    return sorted(actions, key=lambda action: (action.tenant, action.address, places[action.id]))
-
-
-def _tenant(
-    tenant: str, actions: list[Action], by_id: Mapping[str, Action], speech: Speech, columns: int
-) -> Iterator[Line]:
-    losses = sum(takes_away(action) for action in actions)
-    note = f"  {count(len(actions), 'action')}"
-    yield line()
-    spans = [("heading", plain(tenant)), ("dim", note)]
+def _title(plan: Plan, title: str, columns: int) -> Iterator[Line]:
+    losses = removed(plan.actions)
+    spans = [("heading", title)]
+    if plan.actions:
+        spans.append(("heading", f": {count(len(plan.actions), 'action')}"))
     if losses:
-        spans.append(("remove", f"  {count(losses, 'REMOVAL', 'S')}"))
+        spans += [("heading", ", "), ("remove", count(losses, "REMOVAL", "S"))]
+    if plan.digest:
+        spans.append(("dim", f"  digest {plain(plan.digest)[:12]}"))
     yield tuple(spans)
-    for address, group in groupby(actions, lambda action: action.address):
-        here = list(group)
-        yield line("  ", ("name", plain(str(address))))
-        names = min(max(len(who(action)) for action in here), max(24, columns - 52))
-        for action in here:
-            yield from _action(action, names, by_id, speech, columns)
+    revision = plan.revision if plan.revision == "working tree" else plan.revision[:10]
+    facts = f"{count(plan.managed, 'thing')} compared, policies at {plain(revision)}, as of {plan.as_of}"
+    yield from wrapped("dim", facts, 0, columns)
 
 
-def _action(
-    action: Action, names: int, by_id: Mapping[str, Action], speech: Speech, columns: int
-) -> Iterator[Line]:
-    style = STYLES.get(action.verb, "remove")
-    change = " ".join(word for word in (role(action), speech.change(action)) if word)
-    head = [
-        ("", "    "),
-        (style, f"{SYMBOLS[action.verb]} {verb(action):<6} "),
-        ("", f"{who(action):<{names}}  "),
-        (style, change),
-    ]
-    why = reason(action)
-    if why:
-        head.append(("dim", f"  {why}"))
-    tail = f"{action.source}  {action.id[:SHORT]}"
-    if width(head) + len(tail) + 2 <= columns:
-        gap = columns - width(head) - len(tail)
-        yield (*head, ("", " " * gap), ("dim", tail))
-    elif width(head) <= columns:
-        yield tuple(head)
-        yield line(" " * 13, ("dim", tail))
-    else:
-        yield tuple(head[:4])
-        yield from wrapped("dim", f"{why}  {tail}" if why else tail, 13, columns)
-    yield from _notes(action, by_id, columns)
-
-
-def _notes(action: Action, by_id: Mapping[str, Action], columns: int) -> Iterator[Line]:
-    evidence = action.evidence
-    if evidence.counts:
-        total = sum(evidence.counts.values())
-        met = ", ".join(
-            f"{number} with {'nothing' if value == '-' else value}"
-            for value, number in sorted(evidence.counts.items())
-        )
-        samples = (
-            f"; e.g. {', '.join(plain(sample) for sample in evidence.samples)}" if evidence.samples else ""
-        )
-        yield from wrapped("dim", f"{count(total, 'path')}: {met}{samples}", 13, columns)
-    if action.needs:
-        first = by_id.get(action.needs[0])
-        what = f"{first.verb} {who(first)}" if first else action.needs[0][:SHORT]
-        more = f" and {len(action.needs) - 1} more" if len(action.needs) > 1 else ""
-        yield from wrapped("dim", f"after: {what}{more}", 13, columns)
+def _tenants(plan: Plan, speech: Speech, columns: int) -> Iterator[Line]:
+    by_id = {action.id: action for action in plan.actions}
+    tenants = by_tenant(plan.actions)
+    tables = laid_out([things(actions, by_id, speech) for _, actions in tenants], speech, columns)
+    for (tenant, actions), table in zip(tenants, tables, strict=True):
+        losses = removed(actions)
+        spans = [("heading", plain(tenant)), ("dim", f"  {count(len(actions), 'action')}")]
+        if losses:
+            spans.append(("remove", f"  {count(losses, 'REMOVAL', 'S')}"))
+        yield line()
+        yield tuple(spans)
+        yield from table
 
 
 def _violations(plan: Plan, columns: int) -> Iterator[Line]:
     if plan.violations:
         yield line()
-        yield line(("bad", f"Refused by guardrails ({len(plan.violations)})"))
+        yield line(("bad", f"Refused by guardrails ({len(plan.violations):,})"))
     for violation in plan.violations:
-        yield line(
-            "  ", ("bad", violation.rule), ("dim", f"  refuses {count(len(violation.actions), 'action')}")
-        )
-        yield from wrapped("", plain(violation.text), 4, columns)
+        override = "" if violation.overridable else ", and no approval can override it"
+        yield from _hanging("  ", f"{plain(violation.rule)}: {plain(violation.text)}", columns, 2)
+        stopped = listed((plain(ident)[:SHORT] for ident in violation.actions), 12)
+        number = count(len(violation.actions), "action")
+        yield from wrapped("dim", f"stops {number}{override}: {stopped}", 4, columns)
 
 
-def _blocked(plan: Plan, columns: int) -> Iterator[Line]:
-    yield from _obstacles(plan, "blocked", "Blocked", columns)
+STAGES = {"blocked": "Blocked", "next": "Next stage, to be planned once this plan is applied"}
 
 
-def _next(plan: Plan, columns: int) -> Iterator[Line]:
-    yield from _obstacles(plan, "next", "Next stage, once this plan is applied", columns)
-
-
-def _obstacles(plan: Plan, stage: str, title: str, columns: int) -> Iterator[Line]:
-    chosen = [each for each in plan.blocked if each.stage == stage]
-    if chosen:
+def _obstacles(plan: Plan, stage: str, heading: str, speech: Speech, columns: int) -> Iterator[Line]:
+    found = obstacles(plan, stage, speech)
+    if found:
+        number = sum(each.stage == stage for each in plan.blocked)
         yield line()
-        yield line(("warn", f"{title} ({len(chosen)})"))
-    for (address, reason_), group in groupby(chosen, lambda each: (each.address, each.reason)):
+        yield line(("warn", f"{heading} ({number:,})"))
+    for address, group in groupby(found, lambda each: each.address):
         here = list(group)
-        yield line("  ", ("name", plain(str(address))), ("dim", f"  {here[0].source}"))
-        facts = ", ".join(plain(each.attribute.principal or each.attribute.role) for each in here)
-        yield from wrapped("", f"{facts}: {plain(reason_)}", 4, columns)
+        sources = plain("; ".join(dict.fromkeys(each.sources for each in here)))
+        head = line("  ", ("name", plain(str(address))))
+        fitting = (beside(head, [("dim", place)], columns) for place in (sources, shorter(sources)))
+        yield next(filter(None, fitting), head)
+        for each in here:
+            yield from _hanging("    ", f"{each.facts}: {plain(each.reason)}", columns, 2)
 
 
 def _gaps(plan: Plan, columns: int) -> Iterator[Line]:
-    if plan.gaps:
+    refused = [gap for gap in plan.gaps if not gap.accepted]
+    accepted = [gap for gap in plan.gaps if gap.accepted]
+    if refused:
         yield line()
-        yield line(("bad", f"Unknown: {len(plan.gaps)} could not be read, and nothing there is touched"))
-    for gap in plan.gaps:
-        yield line("  ", ("name", plain(str(gap.address))), ("dim", f"  {plain(gap.status)}"))
-        yield from wrapped("", plain(gap.reason), 4, columns)
-        if gap.accepted:
-            yield from wrapped("dim", plain(gap.accepted), 4, columns)
+        yield line(("bad", f"Unknown ({len(refused):,}): not read, so nothing there is touched"))
+        yield from _gap_lines(refused, columns)
+    if accepted:
+        yield line()
+        yield line(("warn", f"Accepted gaps ({len(accepted):,}): not read, so nothing there is touched"))
+        yield from _gap_lines(accepted, columns)
+
+
+def _gap_lines(gaps: Iterable[Gap], columns: int) -> Iterator[Line]:
+    """Things that could not be read, by reason: one cause often hides many of them."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps:
+        told.setdefault((gap_reason(gap), gap.accepted), []).append(plain(str(gap.address)))
+    for (reason, accepted), addresses in told.items():
+        for address in addresses:
+            yield line("  ", ("name", address))
+        yield from wrapped("", plain(reason), 4, columns)
+        if accepted:
+            yield from wrapped("dim", plain(accepted), 4, columns)
 
 
 def _findings(plan: Plan, columns: int) -> Iterator[Line]:
-    if plan.findings:
-        yield line()
-        yield line(("warn", f"Findings ({len(plan.findings)}), for which there is no action"))
+    if not plan.findings:
+        return
+    yield line()
+    yield line(("warn", f"Findings ({len(plan.findings):,}), for which there is no action"))
+    names = [cells(plain(str(finding.address))) for finding in plan.findings]
+    # Side by side where every text keeps half of the line, else one above the other.
+    column = max(names) if max(names) + 6 <= columns // 2 else 0
     for rule, group in groupby(plan.findings, lambda finding: finding.rule):
         yield line("  ", ("warn", plain(rule)))
-        for finding in group:
-            yield from wrapped("", f"{plain(str(finding.address))}: {plain(finding.text)}", 4, columns)
+        for address, own in groupby(group, lambda finding: finding.address):
+            yield from _told(plain(str(address)), [plain(each.text) for each in own], column, columns)
+
+
+def _told(name: str, texts: Sequence[str], column: int, columns: int) -> Iterator[Line]:
+    """A name with what is told of it, beside it or below it."""
+    if not column:
+        yield line("    ", ("name", name))
+        for text in texts:
+            yield from wrapped("", text, 6, columns)
+        return
+    left = name
+    for text in texts:
+        for piece in folded(text, columns - column - 6):
+            yield line("    ", ("name", left), " " * (column - cells(left) + 2), piece)
+            left = ""
 
 
 def _problems(plan: Plan, columns: int) -> Iterator[Line]:
     if plan.problems:
         yield line()
-        yield line(("bad", f"Errors in the policies ({len(plan.problems)}); their tenants are left alone"))
+        yield line(("bad", f"Errors in the policies ({len(plan.problems):,}); their tenants are left alone"))
     for problem in plan.problems:
-        yield from wrapped("", plain(problem), 2, columns)
+        yield from _hanging("  ", plain(problem), columns, 2)
 
 
 def _unpinned(plan: Plan, columns: int) -> Iterator[Line]:
     if plan.unpinned:
         yield line()
-        shown = ", ".join(plain(name) for name in plan.unpinned[:5])
-        more = f" and {len(plan.unpinned) - 5} more" if len(plan.unpinned) > 5 else ""
-        text = f"not pinned to an object id: {shown}{more}; run `reconciler pin`"
-        yield from wrapped("warn", f"{count(len(plan.unpinned), 'name')} {text}", 0, columns)
+        names = listed(map(plain, plan.unpinned), 5)
+        verbs = "names are" if len(plan.unpinned) > 1 else "name is"
+        text = f"{len(plan.unpinned):,} {verbs} not pinned to an object id: {names}; run `reconciler pin`"
+        yield from wrapped("warn", text, 0, columns)
 
 
-def _summary(plan: Plan, columns: int) -> Iterator[Line]:
-    counts = Counter(action.verb for action in plan.actions)
-    gains = [f"{counts[each]} to {each}" for each in Verb if counts[each] and each in STYLES]
-    losses = [
-        f"{counts[each]} to {each.value.upper()}" for each in Verb if counts[each] and each not in STYLES
-    ]
+def _hanging(head: str, text: str, columns: int, deeper: int = 0) -> Iterator[Line]:
+    """A paragraph whose later lines begin below its text, or as much deeper as is said."""
+    indent = " " * (len(head) + deeper)
+    for number, piece in enumerate(folded(text, columns - len(indent))):
+        yield line(indent if number else head, piece)
+
+
+def _summary(plan: Plan, speech: Speech, columns: int) -> Iterator[Line]:
     if plan.actions:
-        spans = [("heading", "Plan: ")]
-        spans += [("add", ", ".join(gains))] if gains else []
-        spans += [("", ", ")] if gains and losses else []
-        spans += [("remove", ", ".join(losses))] if losses else []
-        yield tuple(spans)
         yield line(("dim", LEGEND))
-    yield from (line((style, text)) for style, text in verdict(plan))
+        yield from wrapped("dim", "; ".join(speech.explained(plan.actions)), 0, columns)
+        spans = [("heading", "Plan: ")]
+        for number, (text, taken) in enumerate(by_verb(plan.actions)):
+            spans += [("", ", ")] if number else []
+            spans.append(("remove" if taken else "add", text))
+        yield tuple(spans)
+    yield from _losses(plan)
+    for style, text in verdict(plan):
+        yield from wrapped(style, text, 0, columns)
+
+
+def _losses(plan: Plan) -> Iterator[Line]:
+    """Who loses how much, tenant by tenant."""
+    taken = losses(plan.actions)
+    names = max((cells(plain(loss.tenant)) for loss in taken), default=0)
+    if taken:
+        yield line(("remove", f"REMOVALS: {sum(loss.actions for loss in taken):,}"))
+    for loss in taken:
+        yield line(("remove", f"  {padded(plain(loss.tenant), names)}  {loss.actions:>3,}: {loss.told()}"))

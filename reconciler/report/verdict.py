@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from reconciler.core.plan import Plan, Status
-from reconciler.report.lines import Span
+from reconciler.report.clean import plain
+from reconciler.report.counts import bare_reason
+from reconciler.report.lines import Span, count
+
+LONGEST = 300
+"""Characters of a reason that a summary repeats."""
 
 IN_STEP, ERROR, DRIFT, REFUSED, UNKNOWN = 0, 1, 2, 3, 4
 
@@ -14,7 +19,7 @@ def open_gaps(plan: Plan) -> int:
 
 
 def exit_code(plan: Plan) -> int:
-    """1 before 4 before 3 before 2 before 0, as the design's section 12 orders them."""
+    """1 for errors in the policies, before 4 for gaps, 3 for violations, 2 for drift, and 0."""
     if plan.problems:
         return ERROR
     if open_gaps(plan):
@@ -25,27 +30,57 @@ def exit_code(plan: Plan) -> int:
 
 
 def verdict(plan: Plan) -> list[Span]:
-    """The last lines of a report, most serious first."""
+    """The last lines of a report, most serious first; their texts are clean."""
+    said = _hindrances(plan)
+    if plan.actions:
+        said.append(("heading", "Nothing happens until somebody approves."))
+    elif exit_code(plan) == IN_STEP:
+        said.append(("good", in_step(plan)))
+    return said
+
+
+def _hindrances(plan: Plan) -> list[Span]:
+    """What stands between this plan and everything being in step."""
     said: list[Span] = []
     if plan.problems:
-        said.append(("bad", f"{len(plan.problems)} errors in the policies have to be mended first."))
+        wrong = count(len(plan.problems), "error")
+        said.append(("bad", f"ERROR: {wrong} in the policies; what they are about was left out."))
     gaps = open_gaps(plan)
     if gaps:
-        said.append(("bad", f"Unknown: {gaps} could not be read, so nobody can say that all is in step."))
+        said.append(("bad", f"UNKNOWN: {gaps:,} could not be read, so nobody can say that all is in step."))
     if plan.violations:
         refused = len({ident for violation in plan.violations for ident in violation.actions})
-        said.append(("bad", f"Guardrails refuse {refused} of {len(plan.actions)} actions."))
+        said.append(("bad", f"REFUSED: guardrails stop {refused:,} of {count(len(plan.actions), 'action')}."))
     waiting = sum(each.stage == "next" for each in plan.blocked)
     blocked = len(plan.blocked) - waiting
     if blocked:
-        said.append(("warn", f"{blocked} wanted {'facts are' if blocked != 1 else 'fact is'} blocked."))
+        said.append(("warn", f"Blocked: {count(blocked, 'wanted fact')} ({_why(plan)})."))
     if waiting:
-        said.append(("warn", f"{waiting} will be planned once what they need exists."))
-    if plan.actions:
-        said.append(("heading", "Nothing happens until somebody approves: `reconciler approve`."))
-    elif not said:
-        said.append(("good", f"In step: {plan.managed} things are as the policies want them."))
+        said.append(("warn", f"Next stage: {count(waiting, 'fact')} once what they need exists."))
+    accepted = len(plan.gaps) - gaps
+    if accepted and plan.actions:
+        said.append(("dim", f"Accepted: {count(accepted, 'gap')}, which nothing is known about."))
     return said
+
+
+def _why(plan: Plan) -> str:
+    """Who is blocked and why, as far as it goes on a line."""
+    told = [
+        f"{each.attribute.principal or each.address.locator}: {bare_reason(each)}"
+        for each in plan.blocked
+        if each.stage != "next"
+    ]
+    more = f"; {len(told) - 1:,} more" if len(told) > 1 else ""
+    return plain(told[0][:LONGEST] + ("..." if len(told[0]) > LONGEST else "")) + more
+
+
+def in_step(plan: Plan) -> str:
+    """The good news, with everything that limits it; only for a plan whose exit code is 0."""
+    accepted = len(plan.gaps)
+    read = f", as far as it was read ({count(accepted, 'accepted gap')})" if accepted else ""
+    told = f"; {count(len(plan.findings), 'finding')}" if plan.findings else ""
+    things = count(plan.managed, "thing")
+    return f"In step{read}: {things} {'is' if plan.managed == 1 else 'are'} as the policies want{told}."
 
 
 def outcome_code(statuses: list[Status]) -> int:

@@ -154,12 +154,20 @@ _WORDS = {
 }
 
 KINDS = (
-    Kind(name=TRAVERSE, rank=40, scales={ACCESS: _LETTERS}, words=_WORDS),
+    Kind(
+        name=TRAVERSE,
+        rank=40,
+        scales={ACCESS: _LETTERS},
+        words=_WORDS,
+        title="way to the folders below",
+        roles={ACCESS: ""},
+    ),
     Kind(
         name=FOLDER,
         rank=50,
         scales={ACCESS: _SCALE, DEFAULT: _SCALE},
         words=_WORDS,
+        roles={ACCESS: "", DEFAULT: "for new files"},
         properties=frozenset({NAME}),
     ),
 )
