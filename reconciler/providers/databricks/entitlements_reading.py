@@ -11,6 +11,7 @@ from reconciler.core.model import Attribute, Found, Identity, Lifecycle, Presenc
 from reconciler.providers.databricks.boundaries import tenants, watches
 from reconciler.providers.databricks.canonical import (
     COLLECTIONS,
+    GROUP,
     SYSTEM,
     Assigned,
     Malformed,
@@ -144,6 +145,8 @@ def _tell_absent(reading: Reading, absent: Sequence[Wanted], identities: Mapping
         identity = identities[want.address.locator]
         if identity.presence is not Presence.KNOWN or want.lifecycle is not Lifecycle.ACTIVE:
             continue
+        if not want.grants:
+            continue
         asked += 1
         if asked > ACCOUNT_QUESTIONS:
             return
@@ -188,7 +191,8 @@ def _tell_unmanaged(reading: Reading, assigned: Mapping[str, Assigned], claimed:
         ours = resident.id in claimed or resident.name.lower() in myself
         if ours or (resident.system and resident.name == "admins") or not (held or place):
             continue
-        name = stranger(resident) if not resident.external_id else f"{resident.kind}:{resident.display}"
+        entra = resident.kind == GROUP and resident.external_id
+        name = f"{GROUP}:{resident.name}" if entra else stranger(resident)
         tenant = tenants(reading.boundaries, ENTITLEMENTS, name)
         if tenant is None:
             continue

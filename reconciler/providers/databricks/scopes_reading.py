@@ -221,7 +221,10 @@ def _tell_outsiders(
 
 def _tell_backend(reading: Reading, answer: _Answer) -> None:
     want, scope = answer.want, answer.scope
-    declared = want.details.get("backend", "databricks")
+    declared = want.details.get("backend", "")
+    if not declared:
+        # No document speaks of it any more: there is nothing to hold it against.
+        return
     if scope.backend != BACKENDS.get(declared):
         text = (
             f"keeps its secrets in {scope.backend}, and the document says {declared}: a scope's back end "

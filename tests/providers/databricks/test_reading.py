@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.core.model import Attribute
+from reconciler.core.model import Attribute, Source, Wanted
 from reconciler.core.vocabulary import Boundary
 from reconciler.providers.contract import Question
 from tests.providers.databricks.asking import ALL, at, facts, told, wanted
@@ -218,3 +218,21 @@ def test_progress_is_told(here: Estate) -> None:
         ("secret scopes of ml-prod", 1, 2),
         ("secret scopes of ml-prod", 2, 2),
     ]
+
+
+def test_unclaimed_people_are_called_what_the_policies_would_call_them(here: Estate) -> None:
+    locators = {finding.address.locator for finding in told(here.read([], ALL), "unmanaged")}
+    assert {"user:lea@corp.example", "sp:pricing-airflow", "group:pricing-ds"} <= locators
+
+
+def test_what_no_document_speaks_of_any_more_is_read_and_held_against_nothing(here: Estate) -> None:
+    here.workspace.scopes["leftover"].backend = "AZURE_KEYVAULT"
+    former = [
+        Wanted(address=at("secret-scope", "leftover"), tenant="t", source=Source("f", 1), grants={}),
+        Wanted(address=at("entitlements", "group:newcomers"), tenant="t", source=Source("f", 1), grants={}),
+        Wanted(address=at("entitlements", X), tenant="t", source=Source("f", 1), grants={}),
+    ]
+    live = here.read(former)
+    assert facts(live, "entitlements", X) == {("assignment", X): "USER", ("workspace-access", X): "held"}
+    assert at("secret-scope", "leftover") in live.found
+    assert list(live.findings) == []
