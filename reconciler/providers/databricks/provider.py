@@ -12,11 +12,11 @@ from reconciler.core.environment import DatabricksSettings, Environment
 from reconciler.core.model import Address, Gap, Identity, Live, Wanted
 from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers import identity
-from reconciler.providers.contract import Directory, Progress, Question
+from reconciler.providers.contract import Directory, Progress, Question, Unusable
 from reconciler.providers.databricks.boundaries import lying_in
 from reconciler.providers.databricks.client import LIMITS, Host
 from reconciler.providers.databricks.client_auth import Sign, signing
-from reconciler.providers.databricks.client_sdk import connect
+from reconciler.providers.databricks.client_sdk import Headers, connect
 from reconciler.providers.databricks.entitlements_reading import read_entitlements
 from reconciler.providers.databricks.entitlements_writing import write_entitlements
 from reconciler.providers.databricks.kinds import ENTITLEMENTS, KINDS, PROVIDER, SECRET_SCOPE
@@ -71,7 +71,8 @@ class DatabricksProvider:
         settings = environment.databricks or DatabricksSettings(account_id="")
         return cls(
             settings,
-            signing(environment, environ, root),
+            # An environment without a workspace asks nobody to sign in to one.
+            signing(environment, environ, root) if settings.workspaces else _nowhere,
             ca_file=identity.ca_path(environment, root),
             patience=environment.patience,
         )
@@ -198,6 +199,10 @@ class DatabricksProvider:
                     sleep=self._sleep,
                 )
             return self._hosts[key]
+
+
+def _nowhere(host: str, account_id: str) -> Headers:
+    raise Unusable(f"the environment maps no workspace, so there is no way to sign in to {host}")
 
 
 def _principals(wanted: Iterable[Wanted]) -> set[str]:

@@ -15,13 +15,15 @@ import pytest
 
 from reconciler.emulator.faults import Fault
 from reconciler.emulator.server import running
-from reconciler.providers.contract import Unusable
+from reconciler.providers.contract import Question, Unusable
+from reconciler.providers.databricks import VOCABULARY
 from reconciler.providers.databricks.client import SCIM_READ, SECRETS, Failure, Host
 from reconciler.providers.databricks.client_auth import signing
 from tests.providers.databricks.estate import (
     CLIENT_ID,
     ENVIRON,
     SECRET,
+    TODAY,
     Estate,
     databricks,
     estate,
@@ -235,6 +237,15 @@ def test_missing_credentials_are_told_before_anything_is_asked(
     here.settings.update(settings)
     with pytest.raises(Unusable, match=words):
         signing(here.environment, environ, "/")
+
+
+def test_an_environment_without_workspaces_needs_no_credential(here: Estate, tmp_path: Path) -> None:
+    nowhere = replace(here.environment, databricks=None)
+    provider = VOCABULARY.open(nowhere, {}, tmp_path)
+    (want,) = here.compile({"kind": "secret-scope", "workspace": "ml-prod", "name": "s", "grants": []}).wanted
+    question = Question(wanted=[want], directory=here.directory, as_of=TODAY)
+    assert set(provider.read(question).gaps) == {want.address}
+    provider.close()
 
 
 def test_an_entra_token_opens_every_workspace_with_one_sign_in(tmp_path: Path) -> None:

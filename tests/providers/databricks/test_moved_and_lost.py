@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.providers.databricks.estate import (
     Estate,
     databricks,
     entitlements,
+    estate,
     grant,
     scope,
 )
@@ -133,3 +135,14 @@ def test_no_secret_value_is_asked_for_sent_or_told(here: Estate) -> None:
     assert not here.requests(path="/secrets/get")
     assert not here.requests(path="/secrets/put")
     assert not any(SECRET_VALUE.encode() in each.body for each in here.requests())
+
+
+def test_reads_that_lag_behind_writes_do_not_confuse_the_next_write(tmp_path: Path) -> None:
+    """Group caches are up to a minute old: what is added and removed by name comes out right all the same."""
+    with estate(tmp_path, switches={"databricks.stale-seconds": 60}) as here:
+        document = entitlements(grant(ENG, "databricks-sql-access"), grant(NEW, "workspace-access"))
+        outcomes = here.write(plan(here, document))
+        assert {outcome.status for outcome in outcomes.values()} == {Status.ACCEPTED}
+        assert (here.held(ENG), here.held(NEW)) == ({"databricks-sql-access"}, {"workspace-access"})
+        here.emulator.world.clock.advance(60)
+        assert plan(here, document) == ()
