@@ -99,13 +99,14 @@ class Map:
             path = path.rpartition("/")[0]
         return None
 
-    def deeper(self, plot: Plot) -> list[str]:
-        """Declared folders directly below this one: they take over their subtrees."""
-        return sorted(
-            path
-            for path in self.plots
-            if path != plot.path and self.governor(path.rpartition("/")[0]) is plot
-        )
+    def deeper(self) -> dict[str, list[str]]:
+        """Per declared folder, those directly below it: they take over their subtrees."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self.plots):
+            around = self.governor(path.rpartition("/")[0])
+            if around is not None:
+                found.setdefault(around.path, []).append(path)
+        return found
 
     def ancestors(self) -> dict[str, list[Plot]]:
         """Every directory on the way to an active folder ("" is the root), with the folders it leads to."""
@@ -121,7 +122,7 @@ def compile_folders(documents: Sequence[Declared], context: Context) -> Compiled
     """Every folder that the documents declare, and the way to each."""
     maps: dict[tuple[str, str], Map] = {}
     for declared in documents:
-        if declared.document.lake in context.environment.lakes:
+        if _holds(declared, context):
             plot = _plot(declared, context.as_of)
             maps.setdefault((plot.lake, plot.container), Map()).plots[plot.path] = plot
     wanted: list[Wanted] = []
@@ -132,9 +133,24 @@ def compile_folders(documents: Sequence[Declared], context: Context) -> Compiled
         problems += (found for way in ways for found in way.crowded())
         problems += (found for plot in ground.plots.values() for found in _crowded(plot))
         wanted += (way.wanted(context.environment.name) for way in ways if way.leads_somebody)
-        by_path = {way.path: way for way in ways}
-        wanted += (_folder(plot, ground, by_path, context) for plot in ground.plots.values() if plot.fits)
+        deeper = ground.deeper()
+        inside: dict[str, list[Way]] = {}
+        for way in ways:
+            if way.governor is not None and way.leads_somebody:
+                inside.setdefault(way.governor.path, []).append(way)
+        wanted += (
+            _folder(plot, deeper.get(path, []), inside.get(path, []), context)
+            for path, plot in ground.plots.items()
+            if plot.fits
+        )
     return Compiled(wanted=sorted(wanted, key=lambda want: want.address), problems=problems)
+
+
+def _holds(declared: Declared, context: Context) -> bool:
+    named = declared.environments
+    return declared.document.lake in context.environment.lakes and (
+        not named or context.environment.name in named
+    )
 
 
 def _plot(declared: Declared, as_of: date) -> Plot:
@@ -151,14 +167,9 @@ def _plot(declared: Declared, as_of: date) -> Plot:
     )
 
 
-def _folder(plot: Plot, ground: Map, ways: dict[str, Way], context: Context) -> Wanted:
+def _folder(plot: Plot, deeper: Sequence[str], inside: Sequence[Way], context: Context) -> Wanted:
     document = plot.document
-    deeper = ground.deeper(plot)
-    passages = {
-        path: sorted(way.grants)
-        for path, way in ways.items()
-        if path and ground.governor(path) is plot and way.leads_somebody
-    }
+    passages = {way.path: sorted(way.grants) for way in inside}
     details = {
         "deeper": json.dumps(deeper, ensure_ascii=False),
         "passages": json.dumps(passages, ensure_ascii=False),

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from reconciler.core.model import Attribute, Value
 from reconciler.core.plan import Action, Outcome, Status
-from reconciler.providers.adls.acl import BITS, EXECUTE, LIMIT, Acl, Conflict, Entry, Scope, merge
-from reconciler.providers.adls.canonical import NOWHERE, Lens, parsed
+from reconciler.providers.adls.acl import ALL, BITS, EXECUTE, LIMIT, Acl, Conflict, Entry, Scope, merge
+from reconciler.providers.adls.canonical import CONTENT, NOWHERE, Lens, parsed
 from reconciler.providers.adls.documents import ACCESS, LIST
 from reconciler.providers.adls.ground import SAMPLES, Key
 from reconciler.providers.adls.listing import Listed
@@ -155,10 +155,20 @@ class Edit:
         return _Verdict(text if text != key.acl else None, tuple(done), stuck=tuple(stuck), why=why)
 
     def _role(self, acl: Acl, key: Key, chosen: Mapping[Attribute, Action]) -> Acl:
+        try:
+            return self._changed(acl, key, chosen, ALL)
+        except Conflict:
+            if key.directory:
+                raise
+            # Execute means nothing on a file, so that it is no reason to leave the file as it is.
+            return self._changed(acl, key, chosen, CONTENT)
+
+    def _changed(self, acl: Acl, key: Key, chosen: Mapping[Attribute, Action], meant: int) -> Acl:
         changes: dict[Entry, int | None] = {}
         for attribute, action in chosen.items():
             bits = self._bits(key, attribute, action.after)
-            changes.update((entry, bits) for entry in self.entries[attribute.principal])
+            for entry in self.entries[attribute.principal]:
+                changes[entry] = None if bits is None else bits & meant
         role = next(iter(chosen)).role
         return merge(acl, changes, {}) if role == ACCESS else merge(acl, {}, changes)
 

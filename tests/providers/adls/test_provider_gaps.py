@@ -1,4 +1,4 @@
-"""What cannot be read is a gap that says why; it is never read as nothing, and nothing else is lost with it."""
+"""What cannot be read is a gap that says why: it is never read as nothing, and takes nothing else along."""
 
 from __future__ import annotations
 
@@ -42,6 +42,16 @@ def here(tmp_path: Path) -> Iterator[Lake]:
 
 def fault(here: Lake, **keys: object) -> None:
     here.emulator.world.faults.add_json({"service": "lake/datalake/(dfs|blob)", "times": None, **keys})
+
+
+def page(name: str = "", acl: str = "user::rwx,group::r-x,other::---") -> str:
+    """A listing of one file, or of nothing."""
+    properties = f"<Properties><Acl>{acl}</Acl><ResourceType>file</ResourceType></Properties>"
+    blob = f"<Blob><Name>{name}</Name>{properties}</Blob>" if name else ""
+    return (
+        f'<?xml version="1.0"?><EnumerationResults ContainerName="curated"><Blobs>{blob}</Blobs>'
+        "<NextMarker /></EnumerationResults>"
+    )
 
 
 def in_step(live: Live, *addresses: Address) -> None:
@@ -88,7 +98,8 @@ def test_the_part_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("behaviour", ["refused", "without-acl"])
 def test_without_lists_in_listings_every_path_is_asked(here: Lake, behaviour: str) -> None:
     expected = here.read()
-    here.set("pricing/a/b", READ_LIST.replace("pricing-ds:r-x", "pricing-ds:rwx").replace("mask::r-x", "mask::rwx"))
+    wider = READ_LIST.replace("pricing-ds:r-x", "pricing-ds:rwx").replace("mask::r-x", "mask::rwx")
+    here.set("pricing/a/b", wider)
     here.emulator.world.switches["lake.list-blobs-permissions"] = behaviour
     live = here.read()
     in_step(live, SALES)
@@ -112,44 +123,28 @@ def test_a_proxys_error_page_is_a_gap(here: Lake) -> None:
 
 
 def test_a_listing_that_goes_round_in_circles_is_a_gap(here: Lake) -> None:
-    page = (
-        '<?xml version="1.0"?><EnumerationResults ContainerName="curated"><Blobs></Blobs>'
-        "<NextMarker>again</NextMarker></EnumerationResults>"
-    )
-    fault(here, target="comp=list", status=200, body=page)
+    body = page().replace("<NextMarker />", "<NextMarker>again</NextMarker>")
+    fault(here, target="comp=list", status=200, body=body)
     live = here.read()
     assert "round in circles" in live.gaps[PRICING].reason
 
 
 def test_a_listing_of_somewhere_else_is_a_gap(here: Lake) -> None:
-    page = (
-        '<?xml version="1.0"?><EnumerationResults ContainerName="curated"><Blobs><Blob><Name>elsewhere/x</Name>'
-        f"<Properties><Acl>{'user::rwx,group::r-x,other::---'}</Acl><ResourceType>file</ResourceType>"
-        "</Properties></Blob></Blobs><NextMarker /></EnumerationResults>"
-    )
-    fault(here, target="comp=list", status=200, body=page)
+    fault(here, target="comp=list", status=200, body=page("elsewhere/x"))
     assert "names paths elsewhere" in here.read().gaps[PRICING].reason
 
 
 def test_a_list_that_does_not_parse_is_a_gap(here: Lake) -> None:
-    page = (
-        '<?xml version="1.0"?><EnumerationResults ContainerName="curated"><Blobs><Blob><Name>pricing/odd</Name>'
-        "<Properties><Acl>user::rwx,role:x:rwx</Acl><ResourceType>file</ResourceType>"
-        "</Properties></Blob></Blobs><NextMarker /></EnumerationResults>"
-    )
-    fault(here, target="comp=list.*prefix=pricing", status=200, body=page)
+    body = page("pricing/odd", "user::rwx,role:x:rwx")
+    fault(here, target="comp=list.*prefix=pricing", status=200, body=body)
     live = here.read()
     assert "curated/pricing/odd: 'role:x:rwx' is not an entry" in live.gaps[PRICING].reason
     in_step(live, SALES)
 
 
 def test_directories_that_a_listing_leaves_out_are_asked_for(here: Lake) -> None:
-    page = (
-        '<?xml version="1.0"?><EnumerationResults ContainerName="curated"><Blobs><Blob><Name>pricing/a/f</Name>'
-        f"<Properties><Acl>{LIST.replace(here.oid('group:pricing-ds'), '')}</Acl>"
-        "<ResourceType>file</ResourceType></Properties></Blob></Blobs><NextMarker /></EnumerationResults>"
-    ).replace("group:pricing-ds", f"group:{here.oid('group:pricing-ds')}")
-    fault(here, target="comp=list.*prefix=pricing", status=200, body=page)
+    body = page("pricing/a/f", LIST.replace("pricing-ds", here.oid("group:pricing-ds")))
+    fault(here, target="comp=list.*prefix=pricing", status=200, body=body)
     here.set("pricing/a", "user::rwx,group::r-x,other::---")
     assert here.read().found[PRICING].mixed[ACCESS] == (None, "r-x")
 
