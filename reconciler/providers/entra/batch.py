@@ -127,6 +127,7 @@ class _Course:
     call: Call
     values: Values = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    pages: int = 0
     trouble: Trouble | None = None
 
     def take(self, client: GraphClient, version: str, reply: Reply | Failed) -> bool:
@@ -140,6 +141,7 @@ class _Course:
             self.trouble = Trouble(words, reply.spelt)
             return False
         self.values.extend(page)
+        self.pages += 1
         link = reply.payload.get("@odata.nextLink")
         return bool(link) and self._turn(client, version, str(link))
 
@@ -148,8 +150,8 @@ class _Course:
         if path is None:
             self.trouble = Trouble(f"the next page is said to be at {urlsplit(link).netloc}, another service")
         elif link in self.seen:
-            self.trouble = Trouble(f"the service repeats a page after {len(self.seen)} of them")
-        elif len(self.seen) >= MAX_PAGES:
+            self.trouble = Trouble(f"the service repeats a page after {self.pages} of them")
+        elif self.pages >= MAX_PAGES:
             self.trouble = Trouble(f"the listing goes on after {MAX_PAGES} pages")
         else:
             self.seen.add(link)
