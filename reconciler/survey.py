@@ -108,7 +108,7 @@ def _former(history: History, claimed: set[Address]) -> list[Wanted]:
 
 def identify(desired: Desired, directory: Directory) -> dict[str, Identity]:
     """What every principal of the policies stands for; one that this run creates is planned, not unknown."""
-    named = dict(directory.resolve(sorted(set(principals(desired.wanted, Live())))))
+    named = dict(directory.resolve(_in_directory(principals(desired.wanted, Live()))))
     for want in desired.wanted:
         principal = f"group:{want.address.locator}"
         known = named.get(principal)
@@ -122,8 +122,13 @@ def identify(desired: Desired, directory: Directory) -> dict[str, Identity]:
 
 def identify_found(live: Live, directory: Directory, named: Mapping[str, Identity]) -> dict[str, Identity]:
     """All identities: those of the policies, and those of whoever else holds something."""
-    found = {name for name in principals((), live) if ":" in name and not name.startswith("id:")}
-    return {**directory.resolve(sorted(found - named.keys())), **named}
+    found = _in_directory(principals((), live))
+    return {**directory.resolve([name for name in found if name not in named]), **named}
+
+
+def _in_directory(names: Iterable[str]) -> list[str]:
+    """The principals that a directory can be asked about; `other` and bare object ids are none of them."""
+    return sorted({name for name in names if name.startswith(("user:", "group:", "sp:"))})
 
 
 def read(desired: Desired, cloud: Cloud, inputs: Inputs, tell: Progress) -> Live:
@@ -196,7 +201,7 @@ def _settling(address: Address, record: Record) -> Finding:
         rule="settling",
         address=address,
         tenant=str(action["tenant"]),
-        text=f"{action['principal'] or action['role']} still reads as before its own write, which was seen to "
+        text=f"{action['principal'] or action['role']} reads as before its own write, which was seen to "
         f"work less than {SETTLING.seconds} s ago; taken as stale until then",
     )
 

@@ -26,7 +26,7 @@ GATEWAY_PAGE = (
 class App:
     """Dispatches by host name where it is a real service's, else by the port that was connected to."""
 
-    def __init__(self, world: World, services: Mapping[str, Service], ports: Mapping[int, str]) -> None:
+    def __init__(self, world: World, services: dict[str, Service], ports: Mapping[int, str]) -> None:
         self.world = world
         self.services = services
         self.ports = ports

@@ -26,10 +26,29 @@ HOST = "127.0.0.1"
 class Emulator:
     """An emulated cloud with its state within reach: tests assert on `services` and `world` directly."""
 
-    world: World
-    services: dict[str, Service]
+    app: App
     ca_file: Path
     ports: dict[int, str]
+
+    @property
+    def world(self) -> World:
+        """The directory, the clock, the switches, the faults and the log of what is served now."""
+        return self.app.world
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """The services that are served now, by the first part of their endpoints' names."""
+        return self.app.services
+
+    def reset(self, seed: Mapping[str, Any]) -> None:
+        """Forget all state and begin again from a seed, on the same ports and with the same certificate.
+
+        Endpoints that the first seed did not have cannot be reached by port.
+        """
+        world = World(clock=self.world.clock)
+        services = registry.build(world)
+        registry.seed(world, services, seed)
+        self.app.world, self.app.services = world, services
 
     def url(self, endpoint: str) -> str:
         """The base URL of an endpoint, without a trailing slash; raises KeyError for an unknown one."""
@@ -58,8 +77,6 @@ def _bind(names: list[str], first_port: int) -> dict[int, socket.socket]:
     return sockets
 
 
-
-
 def prepare(
     seed: Mapping[str, Any], ca_file: Path, first_port: int = 0, world: World | None = None
 ) -> tuple[Emulator, uvicorn.Server, list[socket.socket]]:
@@ -75,8 +92,9 @@ def prepare(
     ports = dict(zip(sockets, names, strict=True))
     authority = Authority()
     authority.write_ca(ca_file)
+    app = App(world, services, ports)
     config = uvicorn.Config(
-        App(world, services, ports),
+        app,
         http="httptools",
         loop="uvloop",
         lifespan="off",
@@ -89,7 +107,7 @@ def prepare(
     config.load()
     config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.configure(config.ssl)
-    return Emulator(world, services, ca_file, ports), uvicorn.Server(config), list(sockets.values())
+    return Emulator(app, ca_file, ports), uvicorn.Server(config), list(sockets.values())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The key that signs every JWT of this emulator, made on first use and never written anywhere."""
+"""The key that signs every JWT of this process's emulators, made on first use and never written anywhere."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+@cache
+def _process_key() -> rsa.RSAPrivateKey:
+    # Half a second of arithmetic: an emulator that begins anew need not repeat it.
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass(slots=True)
@@ -21,9 +28,7 @@ class Signer:
     @property
     def key(self) -> rsa.RSAPrivateKey:
         """The private key."""
-        if self._key is None:
-            self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        return self._key
+        return self._key or _process_key()
 
     @property
     def key_id(self) -> str:

@@ -1,0 +1,1 @@
+"""The laws of a provider, judged for every kind of access by the facts in the emulator."""
