@@ -129,7 +129,7 @@ class History:
         feed = "".join([f"{self._revision.commit}\n--\n", *(f"{prefix}{path}\n" for path in self._paths)])
         answer = git(
             self._revision.repo, "log", "--stdin", how, "--topo-order", "-m", "--raw", "--no-abbrev",
-            "--no-renames", "--no-mailmap", "--no-notes", "--encoding=UTF-8", "-z",
+            "--no-renames", "--no-notes", "--encoding=UTF-8", "-z",
             f"--format={'%x00'.join(_FIELDS)}", feed=feed.encode(),
         )  # fmt: skip
         commits: dict[str, tuple[Commit, dict[str, tuple[str, ...]]]] = {}

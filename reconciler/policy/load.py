@@ -79,7 +79,7 @@ def _load(tree: Tree, vocabularies: Sequence[Vocabulary]) -> Policies:
     claims, faults = settle(_claims(parsed, kinds, tenants), platform)
     problems.extend(faults)
     names, groups = principals.named(claims), principals.declared_groups(claims)
-    problems.extend(principals.impostors(names, groups, lock))
+    problems.extend(principals.impostors(claims, names, groups, lock))
     notes.extend(principals.unpinned(names, groups, lock))
     notes.extend(_without_card(claims, tenants))
     approvals, faults = _approvals(parsed, platform)

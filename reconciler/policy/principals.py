@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from reconciler.core.model import Source
 from reconciler.core.vocabulary import Problem
@@ -22,15 +23,25 @@ _LOOKED_AT = 100
 """So many unpinned names are compared with the known ones; more of them are no slips of the pen."""
 
 
-def named(claims: Iterable[Claim]) -> dict[str, tuple[Source, str]]:
-    """Every principal of the documents, with its first place and the tenant that names it there."""
-    found: dict[str, tuple[Source, str]] = {}
+_NOWHERE = Source("", 0)
+
+
+def named(claims: Iterable[Claim]) -> dict[str, Claim]:
+    """Every principal of the documents, with the first document that names it.
+
+    Nearly all names are pinned, and nothing is said of them: so nobody is asked where they stand.
+    """
+    found: dict[str, Claim] = {}
     for claim in claims:
-        tenant = claim.declared.tenant
-        for name, source in claim.kind.principals(claim.declared):
+        for name, _ in claim.kind.principals(replace(claim.declared, locate=lambda *path: _NOWHERE)):
             if name not in found:
-                found[name] = (source, tenant)
+                found[name] = claim
     return found
+
+
+def _place(name: str, claim: Claim) -> Source:
+    places = (source for other, source in claim.kind.principals(claim.declared) if other == name)
+    return next(places, claim.declared.source)
 
 
 def declared_groups(claims: Iterable[Claim]) -> frozenset[str]:
@@ -40,7 +51,7 @@ def declared_groups(claims: Iterable[Claim]) -> frozenset[str]:
     )
 
 
-def unpinned(names: dict[str, tuple[Source, str]], groups: frozenset[str], lock: Lock) -> Iterator[Problem]:
+def unpinned(names: Mapping[str, Claim], groups: frozenset[str], lock: Lock) -> Iterator[Problem]:
     """A note for each name that no lock entry pins and no document declares, with what may have been meant.
 
     It is no error: the name of somebody new looks like this too, and the directory will be asked.
@@ -54,7 +65,7 @@ def unpinned(names: dict[str, tuple[Source, str]], groups: frozenset[str], lock:
         return
     looked_at = 0
     known = {kind: _of_kind(kind, pinned | groups) for kind in ("user", "group", "sp")}
-    for name, (source, tenant) in names.items():
+    for name, claim in names.items():
         if name in pinned or name in groups:
             continue
         near = ""
@@ -62,34 +73,37 @@ def unpinned(names: dict[str, tuple[Source, str]], groups: frozenset[str], lock:
             looked_at += 1
             near = nearest_principal(name, known[name.partition(":")[0]])
         hint = f"did you mean {near!r}?" if near else "if it is meant, run `reconciler pin`"
-        yield Problem(source=source, text=f"{name} is not pinned to an object id; {hint}", tenant=tenant)
+        text = f"{name} is not pinned to an object id; {hint}"
+        yield Problem(source=_place(name, claim), text=text, tenant=claim.declared.tenant)
 
 
 def _of_kind(kind: str, names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if name.startswith(f"{kind}:"))
 
 
-def impostors(names: dict[str, tuple[Source, str]], groups: frozenset[str], lock: Lock) -> Iterator[Problem]:
-    """An error for each name that a reader would take for another one of the estate."""
-    odd = [name for name in names if not name.isascii()]
+def impostors(
+    claims: Iterable[Claim], names: Mapping[str, Claim], groups: frozenset[str], lock: Lock
+) -> Iterator[Problem]:
+    """An error wherever a name stands that a reader would take for another one of the estate."""
+    odd = {name for name in (*names, *groups) if not name.isascii()}
     if not odd:
         return
-    known: dict[str, str] = {}
-    for name in sorted({*groups, *names, *(name for pins in lock.values() for name in pins)}):
-        if name.isascii():
-            known[name.lower()] = name
-    for name in odd:
-        original = known.get(skeleton(name))
-        if original is not None:
-            source, tenant = names[name]
-            letters = ", ".join(
-                f"U+{ord(sign):04X} {unicodedata.name(sign, '?')}" for sign in name if not sign.isascii()
-            )
-            yield Problem(
-                source=source,
-                text=f"{name!r} looks like {original!r} and is another name ({letters}); write {original!r}",
-                tenant=tenant,
-            )
+    everything = {*groups, *names, *(name for pins in lock.values() for name in pins)}
+    known = {name.lower(): name for name in sorted(everything) if name.isascii()}
+    posing = {name: original for name in odd if (original := known.get(skeleton(name)))}
+    for claim in claims if posing else ():
+        declared = [
+            (f"group:{each.locator}", each.source) for each in claim.reaches if each.boundary == "groups"
+        ]
+        for name, source in (*declared, *claim.kind.principals(claim.declared)):
+            if name in posing:
+                yield Problem(source=source, text=_posing(name, posing[name]), tenant=claim.declared.tenant)
+
+
+def _posing(name: str, original: str) -> str:
+    signs = (sign for sign in name if not sign.isascii())
+    letters = ", ".join(f"U+{ord(sign):04X} {unicodedata.name(sign, '?')}" for sign in signs)
+    return f"{name!r} looks like {original!r} and is another name ({letters}); write {original!r}"
 
 
 def skeleton(name: str) -> str:

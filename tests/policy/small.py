@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from reconciler.core.environment import Environment
 from reconciler.core.model import Kind, Source
 from reconciler.core.vocabulary import Compiled, Declared, DocumentKind, Reach, Vocabulary
 from reconciler.policy.load import load
@@ -76,6 +77,10 @@ def _grants(declared: Declared) -> Iterator[tuple[str, Source]]:
         yield grant.who, declared.locate("grants", number, "who")
 
 
+def _workspaces(environment: Environment) -> Collection[str]:
+    return environment.databricks.workspaces if environment.databricks else ()
+
+
 def _vocabulary(provider: str, kind: str, document: DocumentKind[Any]) -> Vocabulary:
     return Vocabulary(
         provider=provider,
@@ -93,7 +98,7 @@ VOCABULARIES = (
     )),
     _vocabulary("databricks", "secret-scope", DocumentKind(
         kind="secret-scope", model=Scope, reach=_scope_reach, principals=_grants,
-        environments=lambda document, environment: document.workspace in environment.databricks.workspaces,
+        environments=lambda document, environment: document.workspace in _workspaces(environment),
     )),
     _vocabulary("adls", "folder", DocumentKind(
         kind="lake-folder", model=Folder, reach=_folder_reach, principals=_grants,
@@ -138,6 +143,24 @@ RED = {
     "tenants.d/red/groups.yaml": "kind: group\nname: red-ds\nmembers: [user:ana@corp.example]\n",
 }
 
+APPROVAL = """\
+kind: approval
+environment: local
+because: agreed in CHG-7
+expires: 2027-01-31
+override: [{rule: removals, because: "the team moves"}]
+actions:
+  - verb: grant
+    on: databricks/ml/secret-scope/red
+    role: acl
+    who: group:red-ds
+    after: READ
+    until: 2027-02-01
+    ids: {"group:red-ds": 00000000-0000-4000-8000-000000000007}
+  - {verb: set, on: adls/lake/folder/a/b, role: access, who: user:x, before: [null, r-x], after: rwx}
+"""
+"""Consent to two actions of the tenant red."""
+
 
 def estate(root: Path, files: Mapping[str, str | bytes | None]) -> Policies:
     """Load the small estate with these files put in (None leaves one out)."""
@@ -152,3 +175,18 @@ def estate(root: Path, files: Mapping[str, str | bytes | None]) -> Policies:
 def said(policies: Policies) -> list[str]:
     """Every error as a person reads it."""
     return [str(problem) for problem in policies.problems]
+
+
+def group(name: str, *members: str, more: str = "") -> str:
+    """The text of a group."""
+    return f"kind: group\nname: {name}\nmembers: [{', '.join(members)}]\n{more}"
+
+
+def scope(name: str, workspace: str = "ml", more: str = "") -> str:
+    """The text of a secret scope without grants."""
+    return f"kind: secret-scope\nworkspace: {workspace}\nname: {name}\ngrants: []\n{more}"
+
+
+def folder(path: str, more: str = "") -> str:
+    """The text of a lake folder without grants."""
+    return f"kind: lake-folder\nfolder: {path}\ngrants: []\n{more}"

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from reconciler.policy.load import load
 from reconciler.policy.policies import Policies
 from reconciler.policy.tree import File, Listing, WorkingTree
-from tests.policy.small import PLATFORM, RED, VOCABULARIES
-from tests.policy.test_load import APPROVAL
+from tests.policy.small import APPROVAL, PLATFORM, RED, VOCABULARIES
 
 PATHS = (
     "tenants.d/red/groups.yaml",

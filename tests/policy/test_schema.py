@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from reconciler.policy.documents import PLATFORM_DOCUMENTS
 from reconciler.policy.schema import schemas
 from reconciler.providers.registry import VOCABULARIES
-from tests.policy.test_load import APPROVAL
+from tests.policy.small import APPROVAL
 
 FILES = schemas(VOCABULARIES)
 TENANT_KINDS = {"tenant", "approval", "group", "entitlements", "secret-scope", "lake-folder"}
