@@ -119,6 +119,11 @@ def _plan_commands(commands: Commands) -> None:
     plan.add_argument(
         "--changed-since", metavar="REV", help="warn where the plan touches what changes since REV do not"
     )
+    plan.add_argument(
+        "--endpoints-of",
+        metavar="REV",
+        help="sign in nowhere that the environment at REV does not name: for changes not reviewed yet",
+    )
     drift = _command(commands, "drift", "the nightly report: the plan of everything, for the person on duty")
     _reading(drift)
     drift.add_argument("--markdown", type=Path, metavar="FILE", help="also write the report as Markdown")

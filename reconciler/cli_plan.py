@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli_session import KINDS, Teller, begin, columns, open_cloud, say, show, vocabularies
-from reconciler.core.errors import ReconcilerError
+from reconciler.core.errors import ReconcilerError, Unreviewed
 from reconciler.core.plan import Plan
 from reconciler.report.clean import as_json
-from reconciler.report.verdict import exit_code
+from reconciler.report.verdict import REFUSED, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace) -> int:
     """Make the plan and print it; the exit code says what it came to."""
-    made = _make(arguments)
     if arguments.command == "drift":
-        return _drift(arguments, made)
+        return _drift(arguments, _make(arguments, None))
+    try:
+        made = _make(arguments, arguments.endpoints_of)
+    except Unreviewed as error:
+        say(f"reconciler: {error}")
+        return REFUSED
     from reconciler.reconcile import only_tenants
 
     shown = only_tenants(made, _known(arguments.tenant, made, arguments))
     if arguments.out:
         write(arguments.out, _json(shown))
         say(f"saved to {arguments.out}")
-    changed = _changed(arguments.root, arguments.changed_since) if arguments.changed_since else None
+    changed = _changed(arguments) if arguments.changed_since else None
     print_plan(shown, arguments.format, changed)
     return exit_code(shown)
 
 
-def _make(arguments: Namespace) -> Plan:
+def _make(arguments: Namespace, endpoints_of: str | None) -> Plan:
     from reconciler.reconcile import plan
 
-    session = begin(arguments, arguments.revision, arguments.as_of)
+    session = begin(arguments, arguments.revision, arguments.as_of, endpoints_of)
     tell = Teller()
     with open_cloud(session.environment, session.pins, session.root, session.needed) as cloud:
         try:
@@ -79,11 +83,11 @@ def _drift(arguments: Namespace, made: Plan) -> int:
     return exit_code(made)
 
 
-def _changed(root: Path, since: str) -> frozenset[str]:
+def _changed(arguments: Namespace) -> frozenset[str]:
     """The policy files that differ from a revision."""
     from reconciler.policy.revision import changed_files
 
-    return changed_files(root, since)
+    return changed_files(arguments.root, arguments.changed_since, arguments.revision)
 
 
 def _json(made: Plan) -> str:

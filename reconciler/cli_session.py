@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.environment import Environment
-from reconciler.core.errors import PolicyError
+from reconciler.core.errors import PolicyError, Unreviewed
 from reconciler.core.model import Kind
 from reconciler.core.vocabulary import Problem, Vocabulary
 from reconciler.providers.registry import VOCABULARIES
@@ -187,13 +187,20 @@ class Session:
         return self.policies.pins(self.environment.name)
 
 
-def begin(arguments: Namespace, revision: str | None, as_of: date | None = None) -> Session:
-    """Read policies and journal; nothing of the cloud is asked yet."""
+def begin(
+    arguments: Namespace, revision: str | None, as_of: date | None = None, endpoints_of: str | None = None
+) -> Session:
+    """Read policies and journal; nothing else of the cloud is asked yet.
+
+    Raises Unreviewed where the environment's endpoints are not those of the revision `endpoints_of`.
+    """
     from reconciler.store.journal import read
     from reconciler.survey import Inputs
 
     policies = load(arguments.root, revision)
     environment = environment_of(policies, arguments.env)
+    if endpoints_of is not None:
+        _reviewed(environment, load(arguments.root, endpoints_of), endpoints_of)
     store = open_store(environment, arguments.root)
     moment = now()
     inputs = Inputs(
@@ -206,6 +213,17 @@ def begin(arguments: Namespace, revision: str | None, as_of: date | None = None)
     return Session(
         root=arguments.root, policies=policies, environment=environment, store=store, inputs=inputs
     )
+
+
+def _reviewed(environment: Environment, policies: Policies, revision: str) -> None:
+    """Refuse to sign in where the reviewed policies would not: an endpoint receives tokens."""
+    known = policies.environments.get(environment.name)
+    if known is None or known.endpoints != environment.endpoints:
+        raise Unreviewed(
+            f"environment {environment.name} has other endpoints, credentials or another store here than at "
+            f"{revision}, and nobody has reviewed them: nothing was sent to them. Review and merge what changes "
+            "the environment by itself; its plan can be made then"
+        )
 
 
 def vocabularies() -> tuple[Vocabulary, ...]:

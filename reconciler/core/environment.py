@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 
@@ -98,3 +98,10 @@ class Environment:
     accepted_gaps: tuple[AcceptedGap, ...] = ()
     patience: float = 30.0
     """Seconds that a service may stay unreachable before a read becomes a gap."""
+
+    @property
+    def endpoints(self) -> Environment:
+        """What decides where credentials are sent and which are used; everything else at its default."""
+        databricks = self.databricks and replace(self.databricks, identity_sync="")
+        lakes = {name: replace(lake, containers={}) for name, lake in self.lakes.items()}
+        return replace(self, databricks=databricks, lakes=lakes, accepted_gaps=(), patience=0.0)

@@ -11,6 +11,10 @@ class PolicyError(ReconcilerError):
     """The policies are wrong in a way that leaves nothing to plan."""
 
 
+class Unreviewed(ReconcilerError):
+    """A change that nobody has reviewed says where to sign in; nothing was sent there."""
+
+
 class BadPlanFile(ReconcilerError):
     """A plan file was edited, damaged, or made by another version."""
 

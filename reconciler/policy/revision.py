@@ -133,18 +133,21 @@ def open_revision(root: Path, name: str = "HEAD") -> Revision:
     return Revision(repo, commit, prefix)
 
 
-def changed_files(root: Path, since: str) -> frozenset[str]:
-    """The policy files of the working tree that are not as they were where its branch left this revision.
+def changed_files(root: Path, since: str, revision: str | None = None) -> frozenset[str]:
+    """The policy files that are not as they were where this line of work left the revision `since`.
 
-    Raises PolicyError for an unknown revision.  In a pull request this is what the request changes.
+    Compared is the working tree, or `revision` where one is given.  Raises PolicyError for an unknown
+    revision.  In a pull request this is what the request changes.
     """
-    here = open_revision(root)
+    here = open_revision(root, revision or "HEAD")
     then = open_revision(root, since)
     fork = git(here.repo, "merge-base", then.commit, here.commit, missing=True).decode().split()
     folders = [here.prefix + folder for folder in FOLDERS]
     plain = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
-    differing = git(here.repo, "diff", *plain, fork[0] if fork else then.commit, "--", *folders)
-    unknown = git(here.repo, "ls-files", "--others", "-z", "--exclude-standard", "--", *folders)
+    compared = [fork[0] if fork else then.commit, *([here.commit] if revision else [])]
+    differing = git(here.repo, "diff", *plain, *compared, "--", *folders)
+    untracked = ("ls-files", "--others", "-z", "--exclude-standard", "--", *folders)
+    unknown = b"" if revision else git(here.repo, *untracked)
     return frozenset(
         path.decode("utf-8", "surrogateescape").removeprefix(here.prefix)
         for path in (*differing.split(b"\0"), *unknown.split(b"\0"))
