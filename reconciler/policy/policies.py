@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from reconciler.core.approval import PLATFORM, Approval, Consent, Entitlement
 from reconciler.core.environment import Environment
@@ -63,7 +64,7 @@ class ApprovalFile:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Policies:
     """Everything that one revision says, checked as far as that goes without asking a service."""
 
@@ -104,10 +105,15 @@ class Policies:
 
     def inside(self, tenant: str, address: Address) -> bool:
         """Whether a tenant's boundary covers an address; the platform's own things have no boundary."""
-        return tenant == PLATFORM or any(
-            boundary.tenant == tenant
-            and boundary.kind == address.kind
-            and boundary.installation in ("", address.installation)
-            and boundary.covers(address.locator)
-            for boundary in self.boundaries
-        )
+        if tenant == PLATFORM:
+            return True
+        keys = ((tenant, address.kind, installation) for installation in (address.installation, ""))
+        own = (boundary for key in keys for boundary in self._by_place.get(key, ()))
+        return any(boundary.covers(address.locator) for boundary in own)
+
+    @cached_property
+    def _by_place(self) -> Mapping[tuple[str, str, str], Sequence[Boundary]]:
+        found: dict[tuple[str, str, str], list[Boundary]] = {}
+        for each in self.boundaries:
+            found.setdefault((each.tenant, each.kind, each.installation), []).append(each)
+        return found
