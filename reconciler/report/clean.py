@@ -69,7 +69,7 @@ def code(text: str) -> str:
 
 HARMLESS = re.compile(
     r"(?!\d+[.)]\Z|[0-9a-f]{7,}\W*\Z)"  # no item of a list, no commit
-    r"(?:[(\"']*(?:[^\W\d_]+(?:['-][^\W\d_]+)*|\d+(?:,\d{3})*)[)\"'.,;:!?%]*|[%.,;:!?…]+|e\.g\.|i\.e\.)"
+    r"(?:[(\"']*(?:[^\W\d_]+(?:['-][^\W\d_]+)*|\d{4}-\d\d-\d\d|\d+(?:,\d{3})*)[)\"'.,;:!?%]*|[%.,;:!?…]+|e\.g\.|i\.e\.)"
 )
 """A word that no Markdown dialect reads as anything but a word."""
 
@@ -80,8 +80,8 @@ def prose(text: str) -> str:
     """A sentence as Markdown: plain words as they are, everything else (names, paths, ids) as code."""
     pieces: list[tuple[str, str, str]] = []
     for token in plain(text).split():
-        if HARMLESS.fullmatch(token):
-            pieces.append((token, "", ""))
+        if HARMLESS.fullmatch(token) or token == "->":
+            pieces.append(("→" if token == "->" else token, "", ""))
             continue
         found = EDGES.fullmatch(token)
         before, inside, after = found.groups() if found and found[2] else ("", token, "")

@@ -19,7 +19,7 @@ from reconciler.report.counts import by_tenant, by_verb, losses, removed
 from reconciler.report.duty import next_steps
 from reconciler.report.fitting import Section, fitted
 from reconciler.report.lines import count, listed
-from reconciler.report.verdict import verdict
+from reconciler.report.verdict import IN_STEP, exit_code, verdict
 from reconciler.report.words import Speech
 
 UNFOLDED = 40
@@ -46,7 +46,7 @@ def marker(environment: str) -> str:
 def _marker(what: str, environment: str) -> str:
     # Two hyphens in a row would end an HTML comment.
     name = re.sub(r"[^A-Za-z0-9._]+", "-", environment[:LONGEST_NAME])
-    return f"<!-- reconciler {what} {name} -->"
+    return f"<!-- reconciler {what} {name or 'unnamed'} -->"
 
 
 def comment(plan: Plan, kinds: Mapping[str, Kind], changed: frozenset[str] | None = None) -> str:
@@ -77,7 +77,7 @@ def _named(plan: Plan) -> Plan:
 def _headline(plan: Plan) -> str:
     taken = removed(plan.actions)
     if not plan.actions:
-        return "no actions"
+        return "in step" if exit_code(plan) == IN_STEP else "no actions"
     return count(len(plan.actions), "action") + (f", 🔴 {count(taken, 'REMOVAL', 'S')}" if taken else "")
 
 

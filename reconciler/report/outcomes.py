@@ -123,7 +123,7 @@ def outcomes_markdown(approved: ApprovedPlan, outcomes: Iterable[Outcome], kinds
         f"## Apply in {code(approved.plan.environment[:200])}: {_tally(told) or 'nothing sent'}",
         f"Not approved and left alone: {count(waiting, 'planned action')}." if waiting else "",
         "\n".join(
-            f"- {prose(text)}" for status, text in NEXT.items() if any(each.status is status for each in told)
+            f"- {text}" for status, text in NEXT.items() if any(each.status is status for each in told)
         ),
     ]
     bad = [outcome for outcome in told if outcome.status is not Status.VERIFIED]

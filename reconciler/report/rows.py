@@ -169,11 +169,11 @@ def after(action: Action, by_id: Mapping[str, Action], speech: Speech) -> str:
     """What has to be seen to work before this action may be sent; "" when nothing has to."""
     if not action.needs:
         return ""
-    ident = action.needs[0]
+    ident = next((need for need in action.needs if need in by_id), action.needs[0])
     first = by_id.get(ident)
     more = f" and {len(action.needs) - 1:,} more" if len(action.needs) > 1 else ""
     if first is None:
-        return f"after {speech.quote(ident[:SHORT])}, which is not shown here{more}"
+        return f"after {speech.quote(ident[:SHORT])} (not shown here){more}"
     words = " ".join(word for word in (verb(first), speech.who(first), speech.change(first)) if word)
     where = f" on {speech.quote(str(first.address))}" if first.address != action.address else ""
     return f"after {speech.quote(ident[:SHORT])}: {words}{where}{more}"
@@ -233,10 +233,13 @@ class _Table:
         yield from self._below(row, notes, () if made else tail)
 
     def _heads(self, row: Row, why: str) -> Iterator[list[Span]]:
-        """The row without its tail: with its reason in the reasons' column, then right behind."""
-        spans: list[Span] = [("", "    "), (row.style, f"{row.verb} "), ("", padded(row.who, self.who))]
+        """The row without its tail, in its columns; then a closer one, for where there is no room."""
+        verb_: list[Span] = [("", "    "), (row.style, f"{row.verb} ")]
+        spans: list[Span] = [*verb_, ("", padded(row.who, self.who))]
         if not why:
-            yield [*spans, (row.style, f"  {row.change}")] if row.change else spans
+            change = [(row.style, f"  {row.change}")] if row.change else []
+            yield [*spans, *change]
+            yield [*verb_, ("", row.who), *change]
             return
         for change in (padded(row.change, self.change), row.change):
             yield [*spans, (row.style, f"  {change}"), ("dim", f"  {why}")]

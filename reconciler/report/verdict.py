@@ -70,7 +70,7 @@ def _why(plan: Plan) -> str:
         for each in plan.blocked
         if each.stage != "next"
     ]
-    more = f"; {len(told) - 1:,} more" if len(told) > 1 else ""
+    more = f" and {len(told) - 1:,} more" if len(told) > 1 else ""
     return plain(told[0][:LONGEST] + ("..." if len(told[0]) > LONGEST else "")) + more
 
 

@@ -176,18 +176,17 @@ def evidence(action: Action, speech: Speech) -> str:
     if len(met) > 1:
         told += f" ({_spread(action, met, speech)})"
     others = [value for value in sorted(counts) if value not in {*starts, action.after or "-"}]
-    if samples:
-        # Samples are of all paths that are not as wanted, be it this action or another that mends them.
-        among = ", among them or the others" if others else "" if changed == len(samples) else ", e.g."
-        told += f"{among or ':'} {', '.join(map(speech.quote, samples))}"
     left = (f"; {counts[value]:,} {_left(value, action, speech)}" for value in others)
-    return told + "".join(left)
+    # Samples are of all paths that are not as wanted, be it this action or another that mends them.
+    among = "; not as wanted:" if others else ":" if changed == len(samples) else ", e.g."
+    named = f"{among} {', '.join(map(speech.quote, samples))}" if samples else ""
+    return "".join([told, *left, named])
 
 
 def _left(value: Value, action: Action, speech: Speech) -> str:
     known = None if value == "-" else value
     shown = speech.value(action.address.kind, action.attribute.role, known)
-    return f"with {shown or 'another value'} are not this action's"
+    return f"with {shown or 'another value'} are left to another action"
 
 
 def _spread(action: Action, met: Sequence[Value | None], speech: Speech) -> str:
