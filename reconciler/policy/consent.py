@@ -66,7 +66,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _entry(action: Action) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "verb": action.verb.value,
-        "on": str(action.address),
+        "address": str(action.address),
         "role": action.attribute.role,
     }
     if action.attribute.principal:

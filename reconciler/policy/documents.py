@@ -317,7 +317,7 @@ class ConsentShape(Shape):
     """One action in readable form; its id is computed from these words."""
 
     verb: Verb
-    on: Annotated[str, AfterValidator(_address)] = Field(
+    address: Annotated[str, AfterValidator(_address)] = Field(
         description="The address.", examples=["databricks/ml-prod/secret-scope/pricing"]
     )
     role: str = Field(examples=["acl"])

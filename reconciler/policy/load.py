@@ -212,7 +212,7 @@ def _consents(parsed: Parsed, document: ApprovalDocument) -> Iterator[Consent]:
         before = action.before
         yield Consent(
             verb=action.verb,
-            address=Address.parse(action.on),
+            address=Address.parse(action.address),
             attribute=Attribute(action.role, action.who),
             before=before if isinstance(before, tuple) else (before,),
             after=action.after,

@@ -151,13 +151,13 @@ expires: 2027-01-31
 override: [{rule: removals, because: "the team moves"}]
 actions:
   - verb: grant
-    on: databricks/ml/secret-scope/red
+    address: databricks/ml/secret-scope/red
     role: acl
     who: group:red-ds
     after: READ
     until: 2027-02-01
     ids: {"group:red-ds": 00000000-0000-4000-8000-000000000007}
-  - {verb: set, on: adls/lake/folder/a/b, role: access, who: user:x, before: [null, r-x], after: rwx}
+  - {verb: set, address: adls/lake/folder/a/b, role: access, who: user:x, before: [null, r-x], after: rwx}
 """
 """Consent to two actions of the tenant red."""
 
