@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 from reconciler.cli_plan import write
 from reconciler.cli_session import now, say
 from reconciler.cli_show import read_plan
 from reconciler.core.approval import PLATFORM
-from reconciler.core.errors import ReconcilerError
+from reconciler.core.errors import BadPlanFile, ReconcilerError
 from reconciler.core.plan import Action, Plan
 from reconciler.policy.consent import render
+from reconciler.report.clean import plain
 
 DAYS = 14
 """How long an approval can be used when nobody says otherwise."""
@@ -29,13 +32,15 @@ def run(arguments: Namespace) -> int:
     expires = arguments.expires or today + timedelta(days=DAYS)
     if expires < today:
         raise ReconcilerError(f"--expires {expires} has passed; name a day from {today} on")
+    files: dict[Path, str] = {}
     for tenant in sorted({action.tenant for action in actions}):
         own = [action for action in actions if action.tenant == tenant]
-        path = folder(tenant) / f"{today}-{plan.environment}-{own[0].id[:8]}.yaml"
-        target: Path = arguments.root / path
-        if target.exists():
-            raise ReconcilerError(f"{target} is already there; commit or remove it first")
-        write(target, render(own, plan.environment, arguments.because, expires, overrides))
+        text = render(own, plan.environment, arguments.because, expires, overrides)
+        stem = f"{today}-{named(plan.environment)}-{own[0].id[:8]}"
+        files[_free(arguments.root, folder(tenant), stem, text)] = text
+    _readable(files)
+    for path, text in files.items():
+        write(arguments.root / path, text)
         print(path)
     say("commit them; they count once they are on the protected branch, put there by somebody entitled")
     return 0
@@ -63,10 +68,50 @@ def chosen(plan: Plan, prefixes: Sequence[str], tenants: Sequence[str]) -> list[
     return [action for action in within if action.id in picked]
 
 
+def _free(root: Path, place: Path, stem: str, text: str) -> Path:
+    """Where an approval may be written; raises ReconcilerError where the same one lies already.
+
+    The same text would be the same consent, and add nothing once that is spent.
+    """
+    for number in count(1):
+        path = place / f"{stem}{f'-{number}' if number > 1 else ''}.yaml"
+        try:
+            if (root / path).read_text("utf-8") == text:
+                raise ReconcilerError(
+                    f"{path} says exactly this already: commit it, or where it is spent, "
+                    "say in --because what is new"
+                )
+        except FileNotFoundError:
+            return path
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReconcilerError(f"cannot read {root / path}: {error}; move it away") from None
+    raise AssertionError("numbers do not end")
+
+
+def _readable(files: Mapping[Path, str]) -> None:
+    """Raises ReconcilerError for what would count for nothing because nobody could load it."""
+    from reconciler.policy.parse import parse
+    from reconciler.policy.tree import File
+
+    written = [File(path.as_posix(), text.encode("utf-8", "surrogateescape")) for path, text in files.items()]
+    _, faults = parse(written, {}, {})
+    if faults:
+        raise ReconcilerError(f"this would be no valid approval: {plain(faults[0].text)}")
+
+
 def folder(tenant: str) -> Path:
     """Where a tenant's approvals live."""
-    base = Path("policies") if tenant == PLATFORM else Path("tenants.d") / tenant
+    base = Path("policies") if tenant == PLATFORM else Path("tenants.d") / named(tenant)
     return base / "approvals"
+
+
+def named(text: str) -> str:
+    """The text, as part of a path; raises BadPlanFile where a plan file's name would lead elsewhere."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) is None:
+        raise BadPlanFile(
+            f"the plan file speaks of {plain(repr(text))}, which is no name; make the plan anew"
+        )
+    return text
 
 
 def _override(text: str) -> tuple[str, str]:

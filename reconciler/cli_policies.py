@@ -10,6 +10,7 @@ from reconciler.cli_session import say, tree, vocabularies
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.vocabulary import Problem
 from reconciler.report.clean import as_json, plain, workflow, workflow_property
+from reconciler.report.lines import count
 
 
 def run(arguments: Namespace) -> int:
@@ -25,9 +26,9 @@ def _validate(arguments: Namespace) -> int:
     documents = sum(len(declared) for declared in policies.declared.values())
     if policies.problems:
         tenants = f"; blocked: {', '.join(sorted(policies.blocked))}" if policies.blocked else ""
-        say(f"{len(policies.problems)} errors{tenants}")
+        say(f"{count(len(policies.problems), 'error')}{tenants}")
         return 1
-    say(f"valid: {documents} documents of {len(policies.tenants)} tenants")
+    say(f"valid: {count(documents, 'document')} of {count(len(policies.tenants), 'tenant')}")
     return 0
 
 
