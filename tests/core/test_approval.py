@@ -122,7 +122,6 @@ def test_nobody_approves_alone_what_they_wrote() -> None:
     plan = one_grant()
     own = approval(*plan.actions, approvers=frozenset({"max@corp.example"}))
 
-
     def authors(action: Action) -> frozenset[str]:
         return frozenset({"max@corp.example"})
 

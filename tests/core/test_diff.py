@@ -228,3 +228,25 @@ def test_shared_things_lose_nothing_while_a_contributor_is_in_error() -> None:
     frozen = replace(frame(), frozen=frozenset({"fraud"}))
     assert [a.verb for a in diff([want], state, frame()).actions] == [Verb.REVOKE]
     assert diff([want], state, frozen).actions == []
+
+
+def test_what_own_identities_hold_unlisted_is_nobodys_drift() -> None:
+    state = live(found({EXISTS: "present", acl("sp:reconciler"): "MANAGE", acl(BO): "READ"}))
+    guarded = replace(frame(), protected=frozenset({"sp:reconciler"}))
+    drift = diff([wanted({EXISTS: "present"})], state, guarded)
+    assert [action.attribute for action in drift.actions] == [acl(BO)]
+    assert drift.findings == []
+
+
+def test_a_group_about_to_be_renamed_keeps_what_it_holds_under_its_old_name() -> None:
+    renamed = Identity(principal="group:new", presence=Presence.PLANNED, object_id="oid-g")
+    old = replace(known_identity("group:old"), object_id="oid-g")
+    state = live(found({EXISTS: "present", acl("group:old"): "READ"}))
+    drift = diff(
+        [wanted({EXISTS: "present", acl("group:new"): "READ"})],
+        state,
+        frame(BO, **{"group:new": renamed, "group:old": old}),
+    )
+    assert drift.actions == []
+    assert [each.stage for each in drift.blocked] == ["next"]
+    assert [finding.rule for finding in drift.findings] == ["kept"]

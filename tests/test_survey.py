@@ -1,0 +1,88 @@
+"""What a plan follows from: recent writes against stale readings, and things that documents left behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from reconciler.core.diff import diff
+from reconciler.core.environment import EntraSettings, Environment
+from reconciler.core.model import Attribute, Live
+from reconciler.core.plan import Action, Status
+from reconciler.core.planfile import action_document
+from reconciler.policy.policies import Policies
+from reconciler.store.journal import History, Record
+from reconciler.survey import SETTLING, Inputs, desire, settled
+from tests.core.estates import address, found, frame, live, wanted
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EXISTS = Attribute("exists")
+ANA = Attribute("acl", "user:ana@corp.example")
+HERE = Environment(name="test", entra=EntraSettings(name="corp", tenant_id="t"))
+
+
+def lowering() -> Action:
+    state = live(found({EXISTS: "present", ANA: "WRITE"}))
+    return diff([wanted({EXISTS: "present", ANA: "READ"})], state, frame()).actions[0]
+
+
+def inputs(action: Action, ago: timedelta, status: Status = Status.VERIFIED) -> Inputs:
+    record = Record(
+        at=NOW - ago,
+        run="r",
+        approval="a",
+        action=action_document(action),
+        removes=True,
+        status=status,
+        ended=NOW - ago,
+    )
+    return Inputs(
+        policies=Policies(revision="abc", environments={"test": HERE}),
+        environment=HERE,
+        as_of=date(2026, 11, 23),
+        now=NOW,
+        history=History(records=(record,)),
+    )
+
+
+def after(state: Live, given: Inputs) -> str | None:
+    return settled(state, given).found[address()].grants.get(ANA)
+
+
+def test_a_stale_reading_does_not_undo_a_write_that_was_seen_to_work() -> None:
+    stale = live(found({EXISTS: "present", ANA: "WRITE"}))
+    given = inputs(lowering(), timedelta(seconds=30))
+    assert after(stale, given) == "READ"
+    assert [finding.rule for finding in settled(stale, given).findings] == ["settling"]
+
+
+@pytest.mark.parametrize(
+    ("value", "ago", "status"),
+    [
+        ("WRITE", SETTLING + timedelta(seconds=1), Status.VERIFIED),
+        ("MANAGE", timedelta(seconds=30), Status.VERIFIED),
+        ("WRITE", timedelta(seconds=30), Status.UNKNOWN),
+        ("WRITE", timedelta(seconds=30), Status.FAILED),
+    ],
+)
+def test_anything_else_is_somebodys_new_change(value: str, ago: timedelta, status: Status) -> None:
+    state = live(found({EXISTS: "present", ANA: value}))
+    assert after(state, inputs(lowering(), ago, status)) == value
+
+
+def test_a_stale_grant_reads_as_granted_and_a_stale_revoke_as_gone() -> None:
+    empty = live(found({EXISTS: "present"}))
+    granting = diff([wanted({EXISTS: "present", ANA: "READ"})], empty, frame()).actions[0]
+    assert after(empty, inputs(granting, timedelta(seconds=5))) == "READ"
+    held = live(found({EXISTS: "present", ANA: "READ"}))
+    revoking = diff([wanted({EXISTS: "present"})], held, frame()).actions[0]
+    assert after(held, inputs(revoking, timedelta(seconds=5))) is None
+
+
+def test_what_a_deleted_document_granted_is_still_looked_at() -> None:
+    given = inputs(lowering(), timedelta(days=30))
+    (former,) = desire(given, ()).former
+    assert (former.address, former.tenant, former.grants) == (address(), "pricing", {})
+    assert desire(replace(given, history=History()), ()).former == []
