@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import ssl
 import subprocess
 import sys
@@ -55,7 +56,7 @@ class Stage:
             }
         )
         who = "reconciler-plan" if identity is READER else "reconciler-apply"
-        show([line(), line(("name", f"$ reconciler {' '.join(arguments)}"), ("dim", f"   # as {who}"))])
+        show([line(), line(("name", f"$ reconciler {shlex.join(arguments)}"), ("dim", f"   # as {who}"))])
         sys.stdout.flush()
         with contextlib.chdir(self.root):
             code = main(arguments)
@@ -135,7 +136,7 @@ def _begin(here: Stage) -> None:
         f"The policies were cloned to {here.root}; an emulator of Entra, Graph, ARM,\n"
         "Databricks and ADLS Gen2 answers on loopback, over TLS, and the real SDKs talk to it.",
     )
-    here.commit("Sam Osei", "Point environment local at the emulator's ports")
+    here.commit("Sam Osei", "Point environment local at this emulator")
     here.reconciler(READER, "validate")
 
 

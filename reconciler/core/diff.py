@@ -242,6 +242,8 @@ def principals(wanted: Iterable[Wanted], live: Live) -> Iterator[str]:
     """Every principal that a comparison of these two needs an identity for; some come twice."""
     for want in wanted:
         yield from (attribute.principal for attribute in want.grants if attribute.principal)
+        # An expired grant's revocation still needs to know whom it is about.
+        yield from (attribute.principal for attribute in want.terms if attribute.principal)
     for found in live.found.values():
         yield from (attribute.principal for attribute in found.grants if attribute.principal)
         yield from (attribute.principal for attribute in found.mixed if attribute.principal)
