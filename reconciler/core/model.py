@@ -34,9 +34,11 @@ REMOVALS = frozenset({Verb.SET, Verb.LOWER, Verb.REVOKE, Verb.DELETE})
 """Verbs after which somebody may hold less: what the removal guardrails count."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    """Which thing: `adls/datalake/folder/curated/pricing`.  Only the locator may contain slashes."""
+class Address(NamedTuple):
+    """Which thing: `adls/datalake/folder/curated/pricing`.  Only the locator may contain slashes.
+
+    A tuple, as everything is looked up and put in order by it.
+    """
 
     provider: str
     installation: str
@@ -66,8 +68,7 @@ class Attribute(NamedTuple):
     principal: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Source:
+class Source(NamedTuple):
     """The place in the policies that asks for something; `line` and `column` count from 1."""
 
     file: str
@@ -230,7 +231,7 @@ class Kind:
     """How a right reads to a person: `r-x` as `read`.  What follows `: ` explains it, and is said once in a
     report; "" says that the role tells all, as with an entitlement that is held."""
     title: str = ""
-    """What one such thing is called in a sentence, `secret scope`; "" where its name, without hyphens, does."""
+    """What one such thing is called in a sentence, `secret scope`; "" where its name does."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """How a role reads beside a right, `default` as `for new files`; "" says that the right tells all."""
     properties: frozenset[str] = frozenset()

@@ -88,5 +88,5 @@ class Service(Protocol):
         ...
 
     def endpoints(self) -> list[str]:
-        """The endpoint names that it serves at present, in a stable order: this is also the order of ports."""
+        """The endpoint names that it serves, in a stable order: this is also the order of ports."""
         ...
