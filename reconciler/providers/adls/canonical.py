@@ -21,6 +21,8 @@ parsed = lru_cache(maxsize=100_000)(parse_acl)
 
 CONTENT = READ | WRITE
 """The bits that mean something on a file (Microsoft docs: execute has no meaning on a file)."""
+SUPERUSER = "$superuser"
+"""Who owns what was made with the account's key: nobody in the directory."""
 NOWHERE = ""
 """A path on which a fact neither holds nor is missing: a default entry on a file."""
 
@@ -143,6 +145,9 @@ class Judged:
     found: Found
     narrowed: Evidence
     """Files that grant less than their entries spell, by principal."""
+    owning: Mapping[str, Evidence]
+    """Owning groups whose members may do what the document does not grant them, by object id: how many
+    paths for each right."""
 
 
 @dataclass
@@ -188,7 +193,7 @@ class Canon:
                 )
         tract = self.lens.tract
         found = Found(address=tract.address, grants=grants, mixed=mixed, evidence=evidence)
-        return Judged(found=found, narrowed=self._narrowed())
+        return Judged(found=found, narrowed=self._narrowed(), owning=self._owning())
 
     def _weigh(self, attribute: Attribute, entries: list[Entry]) -> tuple[dict[Value | None, int], list[str]]:
         """How many paths show each value, and a few of those that do not show the wanted one."""
@@ -203,6 +208,25 @@ class Canon:
             if value != wanted and len(samples) < SAMPLES:
                 samples += self.tally.samples[key][: SAMPLES - len(samples)]
         return counts, samples
+
+    def _owning(self) -> dict[str, Evidence]:
+        counts: dict[str, dict[str, int]] = {}
+        samples: dict[str, list[str]] = {}
+        for key, count in self.tally.counts.items():
+            if not key.group or key.group == SUPERUSER:
+                continue
+            access = parsed(key.acl).access
+            means = ALL if key.directory else CONTENT
+            held = access.group & access.limit & means
+            named = access.effective(Entry("group", key.group.lower())) or 0
+            if held & ~named:
+                group = counts.setdefault(key.group.lower(), {})
+                group[SPELLED[held]] = group.get(SPELLED[held], 0) + count
+                samples.setdefault(key.group.lower(), []).extend(self.tally.samples[key])
+        return {
+            group: Evidence(counts=counts[group], samples=tuple(samples[group][:SAMPLES]))
+            for group in sorted(counts)
+        }
 
     def _narrowed(self) -> Evidence:
         counts: dict[str, int] = {}

@@ -62,6 +62,8 @@ class Key(NamedTuple):
     directory: bool
     spot: str
     """The path itself where it is one of the tract's spots, else ""."""
+    group: str = ""
+    """The owning group's object id, as far as the service said."""
 
 
 class Sink(Protocol):
@@ -82,7 +84,8 @@ class Tally:
 
     def note(self, entry: Listed, acl: str) -> None:
         """Count one path."""
-        key = Key(acl, bool(entry.directory), entry.name if entry.name in self.spots else "")
+        spot = entry.name if entry.name in self.spots else ""
+        key = Key(acl, bool(entry.directory), spot, entry.group)
         count = self.counts.get(key, 0)
         self.counts[key] = count + 1
         if count < SAMPLES:
@@ -126,7 +129,7 @@ class Catch:
         """Hand every path to the tract that it belongs to."""
         plots, homes, directories = self.plots, self._homes, self._directories
         for entry in entries:
-            name, acl, directory = entry
+            name, acl, directory, _ = entry
             parent = name[: max(name.rfind("/"), 0)]
             if name in plots:
                 home: str | None = name

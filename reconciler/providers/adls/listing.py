@@ -33,6 +33,8 @@ class Listed(NamedTuple):
     """The whole list as text; None where the service did not say."""
     directory: bool | None
     """None where the service did not say."""
+    group: str = ""
+    """The owning group's object id, or `$superuser`; "" where the service did not say."""
 
 
 class Page(NamedTuple):
@@ -80,7 +82,11 @@ def _entry(chunk: bytes, end: int, known: dict[bytes, str]) -> Listed:
     start = chunk.find(b"<ResourceType>", close, end)
     if start >= 0:
         directory = TYPES.get(chunk[start + 14 : chunk.find(b"<", start + 14, end)].decode())
-    return Listed(name, acl or None, directory)
+    group = ""
+    start = chunk.find(b"<Group>", close, end)
+    if start >= 0:
+        group = chunk[start + 7 : chunk.find(b"<", start + 7, end)].decode()
+    return Listed(name, acl or None, directory, group)
 
 
 def _prefixes(text: bytes) -> Iterator[Listed]:
@@ -91,7 +97,7 @@ def _prefixes(text: bytes) -> Iterator[Listed]:
         if end < 0:
             raise PageError("a prefix of the listing has no end")
         found = _entry(chunk, end, known)
-        yield Listed(found.name.removesuffix("/"), found.acl, True)
+        yield Listed(found.name.removesuffix("/"), found.acl, True, found.group)
 
 
 def _marker(tail: bytes) -> str:
@@ -134,6 +140,7 @@ def parse(body: bytes) -> Page:
             _name(item.find("Name")).removesuffix("/" if item.tag == "BlobPrefix" else ""),
             item.findtext("Properties/Acl") or None,
             True if item.tag == "BlobPrefix" else TYPES.get(item.findtext("Properties/ResourceType") or ""),
+            item.findtext("Properties/Group") or "",
         )
         for item in tree.findall("Blobs/*")
     ]

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from reconciler.core.model import Wanted
 from reconciler.core.vocabulary import Boundary
 from reconciler.providers.adls.acl import AclError, Entry
-from reconciler.providers.adls.canonical import parsed
+from reconciler.providers.adls.canonical import SUPERUSER, parsed
 from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader
 from reconciler.providers.adls.documents import FOLDER, TRAVERSE
 from reconciler.providers.adls.ground import Tally, Tract, plots, tract
@@ -62,13 +62,17 @@ class LakeAnswer:
     """Why nothing at all could be asked."""
 
     def entries(self) -> Iterable[Entry]:
-        """Everybody who has an entry anywhere in what was read."""
+        """Everybody who has an entry anywhere in what was read, and every group that owns something."""
         texts: set[str] = set()
+        groups: set[str] = set()
         for answer in self.containers.values():
             for reading in (answer.main, answer.aside):
                 if isinstance(reading, Reading):
                     texts.update(reading.lists[way] for way in answer.ask.ways if way in reading.lists)
-                    texts.update(key.acl for tally in tallies(reading) for key in tally.counts)
+                    keys = {key for tally in tallies(reading) for key in tally.counts}
+                    texts.update(key.acl for key in keys)
+                    groups.update(key.group.lower() for key in keys)
+        yield from (Entry("group", group) for group in groups - {"", SUPERUSER})
         for text in texts:
             try:
                 acl = parsed(text)

@@ -90,6 +90,7 @@ class Report:
         self.found[tract.address] = judged.found
         self._strangers(tract.address, tract.want, canon.entries.values())
         self._file_masks(tract, judged)
+        self._owning_groups(tract, judged)
 
     def _fault(self, tract: Tract, tally: Tally) -> str:
         """Why the lists of a tree cannot be understood; "" when they can."""
@@ -120,6 +121,18 @@ class Report:
                 tract.want,
                 f"files grant less than declared, as their creation mode narrowed the mask: {who} "
                 f"({', '.join(judged.narrowed.samples)}); `enforce-file-masks: true` corrects them",
+            )
+
+    def _owning_groups(self, tract: Tract, judged: Judged) -> None:
+        for group, evidence in judged.owning.items():
+            name = self.names.by_entry.get(Entry("group", group), f"id:{group}")
+            held = ", ".join(f"{right} on {number}" for right, number in sorted(evidence.counts.items()))
+            self._find(
+                "owning-group",
+                tract.address,
+                tract.want,
+                f"{name} is the owning group and holds {held} that no document grants "
+                f"({', '.join(evidence.samples)}); change the owning group, or its `group::` entry",
             )
 
     def _strangers(self, address: Address, want: Wanted, entries: Iterable[Iterable[Entry]]) -> None:

@@ -179,7 +179,7 @@ class Sweep:
 
     async def _listed(self, root: str, found: Control) -> Catch:
         catch = self._catch(root)
-        catch.take([Listed(root, found.acl, True)])
+        catch.take([Listed(root, found.acl, True, found.group)])
         async for entries in self._pages(root):
             catch.take(entries)
         await self._complete(catch)
@@ -226,7 +226,7 @@ class Sweep:
 
         async def ask(entry: Listed) -> Listed | None:
             found = await self._control(entry.name)
-            return entry._replace(acl=found.acl) if found else None
+            return entry._replace(acl=found.acl, group=found.group) if found else None
 
         answers = await asyncio.gather(*map(ask, entries), return_exceptions=True)
         for answer in answers:
@@ -252,7 +252,7 @@ class Sweep:
     async def _walked(self, root: str, found: Control) -> Catch:
         """The same tree over the DFS endpoint, whose listings name no list."""
         catch = self._catch(root)
-        catch.take([Listed(root, found.acl, True)])
+        catch.take([Listed(root, found.acl, True, found.group)])
         continuation, met = "", {""}
         while True:
             try:
@@ -338,4 +338,4 @@ def _plain(path: dict[str, str]) -> Listed:
         acl = None if directory else of_mode(path.get("permissions", "")).text
     except AclError:
         acl = None
-    return Listed(name, acl, directory)
+    return Listed(name, acl, directory, path.get("group", ""))

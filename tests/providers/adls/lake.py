@@ -34,6 +34,21 @@ TODAY = date(2026, 11, 23)
 ACCOUNT = "datalake"
 RECONCILER = {"name": "reconciler", "app-id": "11111111-0000-4000-8000-000000000001", "secret": "s3cret"}
 GROUPS = ("pricing-ds", "pricing-eng", "lake-users", "sales", "auditors")
+ODD = [
+    "100%",
+    "a+b",
+    "a b",
+    "%2F",
+    "Größe",
+    "\N{PILE OF POO}",
+    "x&amp;<y>",
+    "line\nbreak",
+    "tab\t",
+    "semi;colon?#",
+    "trailing.",
+    "ends with space ",
+]
+"""Names that have to be escaped somewhere on the way."""
 USERS = ("ana@corp.example", "bo@corp.example", "lea@corp.example")
 
 

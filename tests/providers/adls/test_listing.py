@@ -17,7 +17,8 @@ ACL = "user::rwx,group::r-x,other::---"
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
     lambda name: not name.endswith("/")
 )
-entries = st.builds(Listed, names, st.none() | st.just(ACL), st.none() | st.booleans())
+groups = st.sampled_from(["", "$superuser", "g1"])
+entries = st.builds(Listed, names, st.none() | st.just(ACL), st.none() | st.booleans(), groups)
 
 
 def element(name: str) -> str:
@@ -28,10 +29,11 @@ def element(name: str) -> str:
 
 def page(found: list[Listed], marker: str = "", levels: bool = False) -> bytes:
     rows = []
-    for name, acl, directory in found:
+    for name, acl, directory, group in found:
         kind = {True: "directory", False: "file"}.get(directory) if directory is not None else None
         properties = (
             "<Etag>0x8D</Etag><Owner>$superuser</Owner>"
+            + (f"<Group>{group}</Group>" if group else "")
             + (f"<Acl>{acl}</Acl>" if acl else "<Acl />")
             + (f"<ResourceType>{kind}</ResourceType>" if kind else "")
             + "<Content-Length>0</Content-Length><Content-MD5 />"

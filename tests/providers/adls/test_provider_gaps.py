@@ -95,6 +95,12 @@ def test_the_part_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         in_step(live, SALES)
 
 
+def test_a_data_reader_reads_everything(tmp_path: Path) -> None:
+    with lake(tmp_path, PATHS, role="Storage Blob Data Reader") as here:
+        here.documents = [folder(grants={"group:pricing-ds": "read"})]
+        in_step(here.read(), PRICING)
+
+
 @pytest.mark.parametrize("behaviour", ["refused", "without-acl"])
 def test_without_lists_in_listings_every_path_is_asked(here: Lake, behaviour: str) -> None:
     expected = here.read()

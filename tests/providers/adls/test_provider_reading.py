@@ -9,27 +9,13 @@ import pytest
 
 from reconciler.core.model import Address, Attribute, Finding, Found, Live
 from reconciler.emulator.directory import Group
-from tests.providers.adls.lake import Lake, folder, lake
+from tests.providers.adls.lake import ODD, Lake, folder, lake
 
 PRICING = Address.parse("adls/datalake/folder/curated/pricing")
 LIST = "user::rwx,group::r-x,group:pricing-ds:r-x,mask::r-x,other::---"
 READ_LIST = LIST + "".join(f",default:{entry}" for entry in LIST.split(","))
 EXISTS = Attribute("exists")
 ACCESS, DEFAULT = Attribute("access", "group:pricing-ds"), Attribute("default", "group:pricing-ds")
-ODD = [
-    "100%",
-    "a+b",
-    "a b",
-    "%2F",
-    "Größe",
-    "\N{PILE OF POO}",
-    "x&amp;<y>",
-    "line\nbreak",
-    "tab\t",
-    "semi;colon?#",
-    "trailing.",
-    "ends with space ",
-]
 
 
 @pytest.fixture
@@ -138,6 +124,15 @@ def test_a_namesake_is_somebody_else(here: Lake) -> None:
     assert live.found[PRICING].grants[ACCESS] == "r-x"
     assert live.found[PRICING].mixed[Attribute("access", f"id:{twin}")] == (None, "r-x")
     assert [each.rule for each in findings(live)] == ["namesake"]
+
+
+def test_an_owning_group_that_holds_more_than_it_is_granted_is_told(here: Lake) -> None:
+    for path in ("pricing/a", "pricing/a/b/f.parquet"):
+        here.node(path).group = here.oid("group:sales")
+    here.node("pricing/a/b").group = here.oid("group:pricing-ds")
+    (finding,) = findings(here.read())
+    assert (finding.rule, finding.address) == ("owning-group", PRICING)
+    assert "group:sales is the owning group and holds r-- on 1, r-x on 1" in finding.text
 
 
 WRITE_LIST = READ_LIST.replace("pricing-ds:r-x", "pricing-ds:rwx").replace("mask::r-x", "mask::rwx")

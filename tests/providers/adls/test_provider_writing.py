@@ -12,7 +12,7 @@ import pytest
 from reconciler.core.model import Attribute, Evidence, Verb
 from reconciler.core.plan import Action, Status
 from reconciler.emulator.directory import Group
-from tests.providers.adls.lake import ACCOUNT, Lake, folder, lake
+from tests.providers.adls.lake import ACCOUNT, ODD, Lake, folder, lake
 
 BASE = "user::rwx,group::r-x,other::---"
 PATHS = [
@@ -70,6 +70,16 @@ def test_what_is_in_step_is_not_written(here: Lake) -> None:
     here.emulator.world.log.clear()
     assert here.apply() == {}
     assert here.requests("PATCH") == []
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if name.isprintable()])
+def test_odd_names_are_written_like_any_other(here: Lake, name: str) -> None:
+    paths = [{"path": f"pricing/{name}"}, {"path": f"pricing/{name}/{name}", "type": "file"}]
+    here.emulator.services["lake"].seed({ACCOUNT: {"filesystems": {"curated": {"paths": paths}}}})
+    here.documents.append(folder(f"curated/pricing/{name}", grants={"group:sales": "read"}))
+    assert statuses(here) == {Status.ACCEPTED}
+    assert "group:sales:r-x" in here.acl(f"pricing/{name}/{name}")
+    assert here.plan() == []
 
 
 def test_only_paths_that_change_are_written(here: Lake) -> None:
