@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from reconciler import __version__
 from reconciler.core.errors import ReconcilerError
 
 EXIT_CODES = """exit codes: 0 in step or all applied, 2 drift, 3 refused, 4 unknown (something could not be
-read), 1 error or wrong usage; when several hold, 1 before 4 before 3 before 2"""
+read), 1 error or wrong usage, 130 interrupted; when several hold, 1 before 4 before 3 before 2"""
 
 COMMANDS = {
     "validate": "cli_policies",
@@ -35,9 +35,18 @@ COMMANDS = {
 }
 """Which module carries out a command: it is loaded when the command runs, and its SDKs later still."""
 
+INTERRUPTED = {
+    "apply": "interrupted; what was sent is in the journal: run the same command again to finish the job",
+    "plan": "interrupted; planning sends nothing, so nothing has changed",
+}
+"""What a person is told who stops a command."""
+
 
 class Parser(argparse.ArgumentParser):
-    """argparse, except that wrong usage is an error (1): 2 means drift here."""
+    """argparse, except that wrong usage is an error (1), as 2 means drift, and that nothing is guessed."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how to go on."""
@@ -209,23 +218,38 @@ def _local_commands(commands: Commands) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; whatever goes wrong is one line on standard error."""
+    """Run one command and give its exit code; whatever goes wrong is one line on standard error.
+
+    Without arguments given it is the program itself: what it was called with counts, and the process ends
+    with it.
+    """
+    if argv is not None:
+        return _run(argv)
+    from reconciler.cli_process import as_program
+
+    return as_program(lambda: _run(sys.argv[1:]))
+
+
+def _run(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
+    from reconciler import cli_process
+
     try:
         module = importlib.import_module(f"reconciler.{COMMANDS[arguments.command]}")
         code: int = module.run(arguments)
+        sys.stdout.flush()
         return code
     except ReconcilerError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        return _fail("interrupted; what was announced is in the journal, run the same command again", 130)
+        return _fail(INTERRUPTED.get(arguments.command, "interrupted"), cli_process.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone, as `| head` does; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        cli_process.deafen()
         return 1
-    except Exception as error:  # A person is shown a sentence; RECONCILER_DEBUG shows the rest.
+    except Exception as error:  # noqa: BLE001 - a person is shown a sentence, RECONCILER_DEBUG the rest
         if os.environ.get("RECONCILER_DEBUG"):
-            raise
+            print(cli_process.trace(error), end="", file=sys.stderr)
         return _fail(
             f"internal error: {type(error).__name__} in {_place(error)}; this is a fault of reconciler: "
             "please report it with the output of the same command under RECONCILER_DEBUG=1"

@@ -6,10 +6,21 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli_session import KINDS, Teller, begin, columns, open_cloud, say, show, vocabularies
+from reconciler.cli_session import (
+    KINDS,
+    Session,
+    Teller,
+    begin,
+    columns,
+    open_cloud,
+    say,
+    show,
+    vocabularies,
+)
+from reconciler.core.approval import PLATFORM
 from reconciler.core.errors import ReconcilerError, Unreviewed
 from reconciler.core.plan import Plan
-from reconciler.report.clean import as_json
+from reconciler.report.clean import as_json, plain
 from reconciler.report.verdict import REFUSED, exit_code
 
 if TYPE_CHECKING:
@@ -19,27 +30,27 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Make the plan and print it; the exit code says what it came to."""
     if arguments.command == "drift":
-        return _drift(arguments, _make(arguments, None))
+        return _drift(arguments, _make(begin(arguments, arguments.revision, arguments.as_of)))
     try:
-        made = _make(arguments, arguments.endpoints_of)
+        session = begin(arguments, arguments.revision, arguments.as_of, arguments.endpoints_of)
     except Unreviewed as error:
         say(f"reconciler: {error}")
         return REFUSED
     from reconciler.reconcile import only_tenants
 
-    shown = only_tenants(made, _known(arguments.tenant, made, arguments))
+    _check_tenants(arguments.tenant, session)
+    changed = _changed(arguments) if arguments.changed_since else None
+    shown = only_tenants(_make(session), arguments.tenant)
     if arguments.out:
         write(arguments.out, _json(shown))
         say(f"saved to {arguments.out}")
-    changed = _changed(arguments) if arguments.changed_since else None
     print_plan(shown, arguments.format, changed)
     return exit_code(shown)
 
 
-def _make(arguments: Namespace, endpoints_of: str | None) -> Plan:
+def _make(session: Session) -> Plan:
     from reconciler.reconcile import plan
 
-    session = begin(arguments, arguments.revision, arguments.as_of, endpoints_of)
     tell = Teller()
     with open_cloud(session.environment, session.pins, session.root, session.needed) as cloud:
         try:
@@ -48,14 +59,16 @@ def _make(arguments: Namespace, endpoints_of: str | None) -> Plan:
             tell.close()
 
 
-def _known(tenants: Sequence[str], made: Plan, arguments: Namespace) -> Sequence[str]:
-    """The tenants asked for; a misspelt one is an error, as an empty plan would look like good news."""
-    folder: Path = arguments.root / "tenants.d"
+def _check_tenants(tenants: Sequence[str], session: Session) -> None:
+    """Raises ReconcilerError for a misspelt tenant, as an empty plan would look like good news."""
+    policies = session.policies
+    known = {PLATFORM, *policies.tenants, *policies.blocked, *(each.tenant for each in policies.boundaries)}
+    known |= {each.tenant for documents in policies.declared.values() for each in documents}
+    known |= {str(record.action["tenant"]) for record in session.inputs.history.records}
     for tenant in tenants:
-        known = {action.tenant for action in made.actions} | {"platform"}
-        if tenant not in known and not (folder / tenant).is_dir():
-            raise ReconcilerError(f"no tenant {tenant!r} in {folder}; the folder's name is the tenant's")
-    return tenants
+        if tenant not in known:
+            names = ", ".join(sorted(known))
+            raise ReconcilerError(f"no tenant {plain(repr(tenant))} in tenants.d/; there is {names}")
 
 
 def print_plan(made: Plan, form: str, changed: frozenset[str] | None = None) -> None:

@@ -221,8 +221,8 @@ def _reviewed(environment: Environment, policies: Policies, revision: str) -> No
     if known is None or known.endpoints != environment.endpoints:
         raise Unreviewed(
             f"environment {environment.name} has other endpoints, credentials or another store here than at "
-            f"{revision}, and nobody has reviewed them: nothing was sent to them. Review and merge what changes "
-            "the environment by itself; its plan can be made then"
+            f"{revision}, and nobody has reviewed them: nothing was sent to them. Review and merge what "
+            "changes the environment by itself; its plan can be made then"
         )
 
 

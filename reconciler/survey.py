@@ -144,12 +144,20 @@ def read(desired: Desired, cloud: Cloud, inputs: Inputs, tell: Progress) -> Live
         )
         for name in cloud.providers
     ]
-    with ThreadPoolExecutor(max_workers=max(1, len(questions))) as pool:
+    pool = ThreadPoolExecutor(max_workers=max(1, len(questions)))
+    wait = True
+    try:
         return merged(
             pool.map(
                 lambda each: each[0].read(each[1]), zip(cloud.providers.values(), questions, strict=True)
             )
         )
+    except KeyboardInterrupt:
+        # Whoever stops a run does not wait for answers; nothing is written while reading.
+        wait = False
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=not wait)
 
 
 def reader(desired: Desired, cloud: Cloud, as_of: date) -> Callable[[Sequence[Address]], Live]:

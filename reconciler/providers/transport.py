@@ -148,10 +148,24 @@ class Portal:
             raise
 
     def close(self) -> None:
-        """Stop the loop; a second time changes nothing."""
+        """Cancel what is still going on and stop the loop; a second time changes nothing."""
         if self._loop.is_closed():
             return
+        asyncio.run_coroutine_threadsafe(_end_others(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         if not self._thread.is_alive():
             self._loop.close()
+
+
+ENDING = 2.0
+"""Seconds that cancelled work may take to let go of its connections."""
+
+
+async def _end_others() -> None:
+    """Cancel every other task of this loop: one that is dropped unfinished complains where nobody listens."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=ENDING)
