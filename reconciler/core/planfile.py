@@ -210,7 +210,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any, least: int) -> int:
-    if not isinstance(value, int) or value < least:
+    if type(value) is not int or value < least:
         raise ValueError(f"{value!r} stands where a whole number from {least} on should")
     return value
 

@@ -24,6 +24,10 @@ from reconciler.report.words import Speech
 
 UNFOLDED = 40
 """More actions than this are folded, tenant by tenant; tenants that lose something stay open."""
+BEGINNING = 20
+"""Lines of a list that are kept when it is too long."""
+KEPT = ((4, 300), (5, 120), (6, 40), (8, 10))
+"""When nothing less important is left, how many actions of a tenant are told, and at which rank."""
 NAMED = 20
 """How many tenants or files a heading names."""
 LONGEST_NAME = 200
@@ -132,13 +136,13 @@ def _sections(plan: Plan, kinds: Mapping[str, Kind]) -> list[Section]:
     waiting = sum(each.stage == "next" for each in plan.blocked)
     unread = sum(not gap.accepted for gap in plan.gaps)
     lists: list[tuple[int, str, int, Callable[[], str]]] = [
-        (5, STOPPED, len(plan.violations), lambda: tables.violations(plan)),
-        (4, BLOCKED, len(plan.blocked) - waiting, lambda: tables.blocked(plan, "blocked", words)),
+        (7, STOPPED, len(plan.violations), lambda: tables.violations(plan)),
+        (5, BLOCKED, len(plan.blocked) - waiting, lambda: tables.blocked(plan, "blocked", words)),
         (2, WAITING, waiting, lambda: tables.blocked(plan, "next", words)),
-        (4, UNREAD, unread, lambda: tables.gaps(plan, accepted=False)),
+        (5, UNREAD, unread, lambda: tables.gaps(plan, accepted=False)),
         (2, ACCEPTED, len(plan.gaps) - unread, lambda: tables.gaps(plan, accepted=True)),
         (1, TOLD, len(plan.findings), lambda: tables.findings(plan)),
-        (5, WRONG, len(plan.problems), lambda: tables.problems(plan)),
+        (7, WRONG, len(plan.problems), lambda: tables.problems(plan)),
         (1, UNPINNED, len(plan.unpinned), lambda: listed(map(code, plan.unpinned), 50)),
     ]
     return [*_tenants(plan, words), *(_listing(*each) for each in lists if each[2])]
@@ -151,13 +155,27 @@ def _tenants(plan: Plan, words: Speech) -> Iterator[Section]:
         heading = tables.tenant_heading(tenant, actions)
         title = _title(tenant, actions) if folded else f"### {heading}"
         taken = [action for action in actions if takes_away(action)]
-        forms = [(0, _fold(title, tables.tenant_table(actions, by_id, words), is_open=bool(taken)))]
-        if taken and len(taken) < len(actions):
-            rest = f"{count(len(actions) - len(taken), 'other action')} left out for length."
-            table = f"{tables.tenant_table(taken, by_id, words)}\n\n{rest}"
-            forms.append((3, _fold(title, table, is_open=True)))
-        forms.append((6 if taken else 3, f"{heading}; its table is left out for length."))
+        whole = tables.tenant_table(actions, by_id, words)
+        forms = [(0, _fold(title, whole, is_open=bool(taken)))]
+        others = [action for action in actions if not takes_away(action)]
+        for rank, most in _shorter(len(actions), len(taken)):
+            kept = [*taken[:most], *others[: max(0, most - len(taken))]]
+            table = f"{tables.tenant_table(kept, by_id, words)}\n\n{_missing(actions, kept)}"
+            forms.append((rank, _fold(title, table, is_open=bool(taken))))
+        forms.append((9, f"{heading}; its table is left out for length."))
         yield Section(forms)
+
+
+def _shorter(actions: int, losses: int) -> list[tuple[int, int]]:
+    """Ranks at which a tenant's table is shortened, each with how many actions it keeps: losses first."""
+    steps = [(3, losses)] if losses else []
+    return steps + [(rank, most) for rank, most in KEPT if most < (losses or actions)]
+
+
+def _missing(actions: Sequence[Action], kept: Sequence[Action]) -> str:
+    taken = removed(actions) - removed(kept)
+    told = f", 🔴 {count(taken, 'REMOVAL', 'S')} among them," if taken else ""
+    return f"{count(len(actions) - len(kept), 'more action')}{told} left out for length."
 
 
 def _title(tenant: str, actions: Sequence[Action]) -> str:
@@ -171,8 +189,17 @@ def _fold(title: str, body: str, is_open: bool) -> str:
 
 
 def _listing(rank: int, heading: str, number: int, body: Callable[[], str]) -> Section:
+    """A list in full, then its beginning, then its heading."""
     title = f"### {heading} ({number:,})"
-    return Section([(0, f"{title}\n\n{body()}"), (rank, f"{title}\n\nLeft out for length.")])
+    full = body()
+    begin = "\n".join(full.split("\n")[:BEGINNING])
+    return Section(
+        [
+            (0, f"{title}\n\n{full}"),
+            (rank, f"{title}\n\n{begin}\n\nThe rest is left out for length."),
+            (rank + 5, f"{title}\n\nLeft out for length."),
+        ]
+    )
 
 
 def _left_out(plan: Plan) -> Callable[[int], str]:

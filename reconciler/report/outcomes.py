@@ -11,7 +11,7 @@ from reconciler.core.plan import Action, ApprovedPlan, Outcome, Status
 from reconciler.report import tables
 from reconciler.report.clean import code, plain, prose
 from reconciler.report.fitting import Section, fitted
-from reconciler.report.lines import Line, Span, count, line, padded, width, wrapped
+from reconciler.report.lines import Line, Span, cells, count, line, padded, width, wrapped
 from reconciler.report.rows import SHORT, style
 from reconciler.report.words import SYMBOLS, Speech, verb
 
@@ -47,15 +47,13 @@ def ended(action: Action, outcome: Outcome, kinds: Mapping[str, Kind], columns: 
         (style(action), f"  {SYMBOLS[action.verb]} {verb(action):<6} "),
         ("", padded(speech.who(action), WHO)),
     ]
-    change = speech.change(action)
-    if change:
-        head.append((style(action), f"  {change}"))
-    place = ("dim", f"  on {plain(str(action.address))}")
-    lines: list[Line] = []
-    if width([*head, place]) <= columns:
-        lines.append((*head, place))
-    else:
-        lines += [tuple(head), line(" " * (INDENT - 2), place)]
+    lines = [tuple(head)]
+    for part in ((style(action), speech.change(action)), ("dim", f"on {plain(str(action.address))}")):
+        room = columns - width(lines[-1]) - cells(part[1]) - 2
+        if part[1] and room >= 0:
+            lines[-1] = (*lines[-1], ("", "  "), part)
+        elif part[1]:
+            lines += wrapped(*part, INDENT, columns)
     if outcome.reason:
         colour = "dim" if outcome.status is Status.VERIFIED else STYLES[outcome.status]
         lines += wrapped(colour, plain(outcome.reason), INDENT, columns)

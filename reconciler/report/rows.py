@@ -99,25 +99,26 @@ def _widest(texts: Iterable[str], limit: int) -> int:
 
 
 def _thing(thing: Thing, speech: Speech, table: _Table) -> Iterator[Line]:
-    yield _heading(thing, speech, table)
+    yield from _heading(thing, speech, table)
     for row in thing.rows:
         yield from table.lines(row, alone=len(thing.files) == 1)
 
 
-def _heading(thing: Thing, speech: Speech, table: _Table) -> Line:
-    """The address, with what it is and the file that asks for it as far as there is room."""
+def _heading(thing: Thing, speech: Speech, table: _Table) -> list[Line]:
+    """The address, with what it is and the file that asks for it, below it where there is no room."""
     bare = line("  ", ("name", plain(str(thing.address))))
     gloss = speech.gloss(thing.address.kind)
     full = (*bare, ("dim", f"  {plain(gloss)}")) if gloss else bare
     known = [plain(file) for file in thing.files]
     if table.whole or len(known) > 1:
-        return full
+        return [full]
     for head in (full, bare):
         for place in (known[0], shorter(known[0])):
             made = beside(head, [("dim", place)], table.columns)
             if made:
-                return made
-    return line(*bare, "  ", ("dim", shorter(known[0])))
+                return [made]
+    file = [("dim", shorter(known[0]))]
+    return [bare, beside((), file, table.columns) or tuple(file)]
 
 
 def rows_of(actions: Iterable[Action], by_id: Mapping[str, Action], speech: Speech) -> list[Row]:
@@ -234,12 +235,12 @@ class _Table:
 
     def _heads(self, row: Row, why: str) -> Iterator[list[Span]]:
         """The row without its tail, in its columns; then a closer one, for where there is no room."""
-        verb_: list[Span] = [("", "    "), (row.style, f"{row.verb} ")]
-        spans: list[Span] = [*verb_, ("", padded(row.who, self.who))]
+        start: list[Span] = [("", "    "), (row.style, f"{row.verb} ")]
+        spans: list[Span] = [*start, ("", padded(row.who, self.who))]
         if not why:
-            change = [(row.style, f"  {row.change}")] if row.change else []
-            yield [*spans, *change]
-            yield [*verb_, ("", row.who), *change]
+            right: list[Span] = [(row.style, f"  {row.change}")] if row.change else []
+            yield [*spans, *right]
+            yield [*start, ("", row.who), *right]
             return
         for change in (padded(row.change, self.change), row.change):
             yield [*spans, (row.style, f"  {change}"), ("dim", f"  {why}")]

@@ -10,18 +10,18 @@ from reconciler.core.plan import Plan
 from reconciler.report.clean import plain
 from reconciler.report.counts import by_tenant, by_verb, gap_reason, losses, obstacles, removed
 from reconciler.report.duty import next_steps
-from reconciler.report.lines import Line, beside, cells, count, folded, line, listed, padded, wrapped
+from reconciler.report.lines import Line, beside, cells, count, folded, line, listed, padded, width, wrapped
 from reconciler.report.rows import SHORT, laid_out, shorter, things
 from reconciler.report.verdict import verdict
 from reconciler.report.words import LEGEND, Speech
 
-NARROWEST = 60
+NARROWEST = 64
 PROSE = 120
 """Sentences are not drawn out any further, however wide the screen is."""
 
 
 def plan_lines(plan: Plan, kinds: Mapping[str, Kind], columns: int = 80) -> list[Line]:
-    """The whole plan, its summary last; `columns` is what fits on a line, at least 60."""
+    """The whole plan, its summary last; `columns` is what fits on a line, at least 64."""
     return _report(plan, kinds, columns, f"Plan for {plain(plan.environment)}")
 
 
@@ -61,11 +61,12 @@ def _title(plan: Plan, title: str, columns: int) -> Iterator[Line]:
         spans.append(("heading", f": {count(len(plan.actions), 'action')}"))
     if losses:
         spans += [("heading", ", "), ("remove", count(losses, "REMOVAL", "S"))]
-    if plan.digest:
-        spans.append(("dim", f"  digest {plain(plan.digest)[:12]}"))
-    yield tuple(spans)
+    digest = f"digest {plain(plan.digest)[:12]}"
+    apart = width(spans) + 2 + cells(digest) > columns
+    yield tuple(spans) if apart else (*spans, ("dim", f"  {digest}"))
     revision = plan.revision if plan.revision == "working tree" else plan.revision[:10]
     facts = f"{count(plan.managed, 'thing')} compared, policies at {plain(revision)}, as of {plan.as_of}"
+    facts += f", {digest}" if apart else ""
     yield from wrapped("dim", facts, 0, columns)
 
 
@@ -196,14 +197,23 @@ def _summary(plan: Plan, speech: Speech, columns: int) -> Iterator[Line]:
     if plan.actions:
         yield line(("dim", LEGEND))
         yield from wrapped("dim", "; ".join(speech.explained(plan.actions)), 0, columns)
-        spans = [("heading", "Plan: ")]
-        for number, (text, taken) in enumerate(by_verb(plan.actions)):
-            spans += [("", ", ")] if number else []
-            spans.append(("remove" if taken else "add", text))
-        yield tuple(spans)
+        yield from _counted(plan, columns)
     yield from _losses(plan)
     for style, text in verdict(plan):
         yield from wrapped(style, text, 0, columns)
+
+
+def _counted(plan: Plan, columns: int) -> Iterator[Line]:
+    """How many actions of each verb."""
+    spans = [("heading", "Plan:")]
+    parts = by_verb(plan.actions)
+    for number, (text, taken) in enumerate(parts, 1):
+        part = ("remove" if taken else "add", text + ("," if number < len(parts) else ""))
+        if width([*spans, part]) + 1 > columns:
+            yield tuple(spans)
+            spans = [("", "     ")]
+        spans += [("", " "), part]
+    yield tuple(spans)
 
 
 def _losses(plan: Plan) -> Iterator[Line]:
