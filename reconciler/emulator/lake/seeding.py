@@ -10,16 +10,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from reconciler.emulator.directory import Directory
 from reconciler.emulator.lake import acl as acls
 from reconciler.emulator.lake.account import SUPERUSER, Account, Filesystem
 from reconciler.emulator.lake.acl import Acl, AclError
 from reconciler.emulator.lake.tree import Folder, Node, walk
-
-if TYPE_CHECKING:
-    from reconciler.emulator.lake.service import LakeService
+from reconciler.emulator.world import World
 
 ACCOUNT = frozenset({"hns", "retention-days", "container-retention-days", "filesystems"})
 FILESYSTEM = frozenset({"root", "metadata", "public-access", "paths"})
@@ -29,7 +27,18 @@ NODE = frozenset(
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
-def seed(service: LakeService, section: Mapping[str, Any]) -> None:
+class Lakes(Protocol):
+    """Whoever keeps the accounts: it makes one when it is asked for a new name."""
+
+    world: World
+    accounts: dict[str, Account]
+
+    def account(self, name: str) -> Account:
+        """The account of this name."""
+        ...
+
+
+def seed(service: Lakes, section: Mapping[str, Any]) -> None:
     """Add accounts; raises ValueError naming the offending entry."""
     for name, entry in section.items():
         entry = entry or {}
@@ -144,7 +153,7 @@ def _entry(directory: Directory, entry: str) -> str:
     return f"{scope}{'user' if kind == 'sp' else kind}:{who}:{bits}"
 
 
-def dump(service: LakeService) -> dict[str, Any]:
+def dump(service: Lakes) -> dict[str, Any]:
     """Every account in the form of a seed.  Times, leases, blocks and soft-deleted paths are left out."""
     return {name: _account(service.world.directory, account) for name, account in service.accounts.items()}
 
