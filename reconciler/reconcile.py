@@ -53,7 +53,7 @@ def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell:
         findings=_findings(drift, desired, live),
         violations=judge(docket),
         problems=tuple(str(problem) for problem in desired.problems),
-        unpinned=_unpinned(named, inputs.policies.pins(inputs.environment.name)),
+        unpinned=tuple(_unpinned(desired, named, inputs.policies.pins(inputs.environment.name))),
         managed=drift.managed,
     )
     return Planned(plan=sealed(made), desired=desired, live=live)
@@ -114,6 +114,9 @@ def _abandoned(desired: Desired, live: Live) -> Iterator[Finding]:
             )
 
 
-def _unpinned(named: Mapping[str, Identity], pins: Mapping[str, str]) -> tuple[str, ...]:
-    known = (name for name, who in named.items() if who.presence is Presence.KNOWN)
-    return tuple(sorted(name for name in known if name not in pins))
+def _unpinned(desired: Desired, named: Mapping[str, Identity], pins: Mapping[str, str]) -> Iterator[str]:
+    """Names that something is granted to, and that no lock entry ties to an object id."""
+    granted = {fact.principal for want in desired.wanted for fact in want.grants}
+    for name in sorted(granted & named.keys() - pins.keys()):
+        if named[name].presence is Presence.KNOWN:
+            yield name
