@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from reconciler.core.model import EXISTS, PRESENT, Attribute, Evidence, Found, Value
 from reconciler.providers.adls.acl import ALL, BITS, EXECUTE, OTHER, READ, SPELLED, WRITE, Acl, Entry, Scope
 from reconciler.providers.adls.acl import parse as parse_acl
-from reconciler.providers.adls.documents import ACCESS, DEFAULT, LIST, PASS
+from reconciler.providers.adls.documents import ACCESS, DEFAULT, EVERYBODY, LIST, PASS
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally, Tract
 
 parsed = lru_cache(maxsize=100_000)(parse_acl)
@@ -47,7 +47,7 @@ class Lens:
         if attribute.role == DEFAULT and not key.directory:
             return NOWHERE
         raw, effective = _rights(scope, entries)
-        if attribute.principal == "other":
+        if attribute.principal == EVERYBODY:
             raw = effective = _of_everybody(effective, key.directory)
         if wanted == LIST:
             return self._listed(key, effective)

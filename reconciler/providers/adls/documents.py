@@ -19,6 +19,8 @@ ROLES = "role-assignments"
 """The kind in addresses of bypass findings: it holds nothing that could be planned."""
 
 ACCESS, DEFAULT, NAME = "access", "default", "name"
+EVERYBODY = "other"
+"""The principal of what a list grants to whoever it does not speak of."""
 LIST = "list"
 """The value of an access fact that holds on the folder itself and nowhere below."""
 PASS = "--x"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from reconciler.core.approval import PLATFORM
 from reconciler.core.environment import ContainerSettings
 from reconciler.core.model import (
     EXISTS,
@@ -27,6 +28,7 @@ from reconciler.core.model import (
 from reconciler.providers.adls.acl import NAMED_LIMIT
 from reconciler.providers.adls.documents import (
     ACCESS,
+    EVERYBODY,
     FOLDER,
     LIST,
     PASS,
@@ -36,9 +38,6 @@ from reconciler.providers.adls.documents import (
     facts,
 )
 from reconciler.providers.document import Compiled, Context, Declared, Problem, in_force
-
-PLATFORM = "platform"
-EVERYBODY = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 from reconciler.core.model import Identity, Presence
 from reconciler.providers.adls.acl import OTHER, Entry
+from reconciler.providers.adls.documents import EVERYBODY
 from reconciler.providers.contract import Directory
-
-EVERYBODY = "other"
 
 
 @dataclass(slots=True)

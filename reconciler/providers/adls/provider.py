@@ -16,8 +16,8 @@ from reconciler.providers.adls.acl import OTHER, Entry
 from reconciler.providers.adls.applying import Hand, ended
 from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
 from reconciler.providers.adls.client_write import LakeWriter
-from reconciler.providers.adls.documents import KINDS, PROVIDER, TRAVERSE
-from reconciler.providers.adls.naming import EVERYBODY, Names, entry_of
+from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAVERSE
+from reconciler.providers.adls.naming import Names, entry_of
 from reconciler.providers.adls.reading import LakeAnswer, asks, covering, read_lake
 from reconciler.providers.adls.reporting import Report
 from reconciler.providers.adls.roles import Roles

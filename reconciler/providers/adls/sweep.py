@@ -28,6 +28,8 @@ BARE_LIMIT = 1_000
 SEARCH_LIMIT = 200
 """Directories that are looked into to name the one that may not be read."""
 AT_ONCE = 32
+PAGES_AT_ONCE = 8
+"""A page is several megabytes long until it is taken apart."""
 PATIENCE = 3
 """Requests that may stay without an answer before the rest of the container is not asked for."""
 
@@ -74,6 +76,7 @@ class Sweep:
     """Called with the number of paths of every page."""
     reading: Reading = field(default_factory=Reading)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _pages_at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
     _seen_parents: set[str] = field(default_factory=set)
     _silences: int = 0
 
@@ -191,7 +194,8 @@ class Sweep:
         marker, markers = "", set[str]()
         while True:
             try:
-                page = scan(await self.reader.listing(self.container, prefix, marker))
+                async with self._pages_at_once:
+                    page = scan(await self.reader.listing(self.container, prefix, marker))
             except Refused as error:
                 if error.status in (400, 403):
                     raise Unlisted from error
@@ -302,7 +306,8 @@ class Sweep:
         prefix, marker, met = parent + "/" if parent else "", "", set[str]()
         try:
             while True:
-                page = scan(await self.reader.listing(self.container, prefix, marker, level=True))
+                async with self._pages_at_once:
+                    page = scan(await self.reader.listing(self.container, prefix, marker, level=True))
                 self.reading.siblings.update(
                     entry.name for entry in page.entries if entry.directory and entry.name not in self.plots
                 )

@@ -17,7 +17,7 @@ from reconciler.core.diff import Drift, diff
 from reconciler.core.environment import ContainerSettings, EntraSettings, Environment, LakeSettings
 from reconciler.core.model import Address, Identity, Live, Presence, Source, Wanted
 from reconciler.core.order import order
-from reconciler.core.plan import Action, Outcome
+from reconciler.core.plan import Action, Outcome, Status
 from reconciler.core.vocabulary import Boundary, Context, Declared
 from reconciler.emulator import directory as emulated
 from reconciler.emulator.arm.service import ArmService
@@ -50,6 +50,15 @@ ODD = [
 ]
 """Names that have to be escaped somewhere on the way."""
 USERS = ("ana@corp.example", "bo@corp.example", "lea@corp.example")
+
+
+BASE = "user::rwx,group::r-x,other::---"
+TREE = (
+    {"path": "pricing"},
+    {"path": "pricing/a/b"},
+    {"path": "pricing/a/f", "type": "file"},
+    {"path": "pricing/100% + ü/x y", "type": "file"},
+)
 
 
 def seed(paths: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
@@ -307,3 +316,19 @@ def lake(
             yield Lake(emulator, environment, environ, provider, Phonebook(emulator.world.directory))
         finally:
             provider.close()
+
+
+def statuses(here: Lake, actions: list[Action] | None = None) -> set[Status]:
+    return {outcome.status for outcome in here.apply(actions).values()}
+
+
+def about(here: Lake, **wanted: object) -> list[Action]:
+    """The planned actions of this verb, principal or role."""
+    return [
+        action
+        for action in here.plan()
+        if wanted.get("verb", action.verb) == action.verb
+        and wanted.get("principal", action.attribute.principal) == action.attribute.principal
+        and wanted.get("role", action.attribute.role) == action.attribute.role
+        and wanted.get("kind", action.address.kind) == action.address.kind
+    ]

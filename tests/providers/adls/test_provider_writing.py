@@ -10,40 +10,15 @@ from urllib.parse import unquote
 import pytest
 
 from reconciler.core.model import Attribute, Evidence, Verb
-from reconciler.core.plan import Action, Status
-from reconciler.emulator.directory import Group
-from tests.providers.adls.lake import ACCOUNT, ODD, Lake, folder, lake
-
-BASE = "user::rwx,group::r-x,other::---"
-PATHS = [
-    {"path": "pricing"},
-    {"path": "pricing/a/b"},
-    {"path": "pricing/a/f", "type": "file"},
-    {"path": "pricing/100% + ü/x y", "type": "file"},
-]
+from reconciler.core.plan import Status
+from tests.providers.adls.lake import ACCOUNT, BASE, ODD, TREE, Lake, about, folder, lake, statuses
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Lake]:
-    with lake(tmp_path, PATHS, patience=3) as running:
+    with lake(tmp_path, TREE, patience=3) as running:
         running.documents = [folder(grants={"group:pricing-ds": "read", "group:pricing-eng": "write"})]
         yield running
-
-
-def statuses(here: Lake, actions: list[Action] | None = None) -> set[Status]:
-    return {outcome.status for outcome in here.apply(actions).values()}
-
-
-def about(here: Lake, **wanted: object) -> list[Action]:
-    """The planned actions of this verb, principal or role."""
-    return [
-        action
-        for action in here.plan()
-        if wanted.get("verb", action.verb) == action.verb
-        and wanted.get("principal", action.attribute.principal) == action.attribute.principal
-        and wanted.get("role", action.attribute.role) == action.attribute.role
-        and wanted.get("kind", action.address.kind) == action.address.kind
-    ]
 
 
 def test_after_an_apply_every_path_holds_what_the_document_says(here: Lake) -> None:
@@ -316,82 +291,6 @@ def test_a_rename_never_replaces_anything(here: Lake) -> None:
     here.emulator.services["lake"].seed({ACCOUNT: {"filesystems": {"curated": {"paths": paths}}}})
     assert here.apply([rename])[rename.id].status is Status.FAILED
     assert here.exists("pricing/a/f") and here.exists("prices/x")
-
-
-def fault(here: Lake, **keys: object) -> None:
-    here.emulator.world.faults.add_json({"service": "lake/datalake/dfs", "times": None, **keys})
-
-
-def test_a_lost_answer_is_unknown_and_the_next_run_converges(here: Lake) -> None:
-    fault(here, method="PATCH", target="pricing", kind="reset", after=True, times=3)
-    outcomes = here.apply(about(here, kind="folder", verb=Verb.GRANT))
-    assert {outcome.status for outcome in outcomes.values()} == {Status.UNKNOWN}
-    assert any("the answer to the write was lost" in each.reason for each in outcomes.values())
-    here.apply()
-    assert here.plan() == []
-
-
-def test_a_write_whose_answer_was_lost_is_not_sent_again(here: Lake) -> None:
-    fault(here, method="PATCH", target="pricing/a/f|pricing%2Fa%2Ff", kind="reset", after=True)
-    here.emulator.world.log.clear()
-    here.apply(about(here, kind="folder", verb=Verb.GRANT))
-    assert len([line for line in here.requests("PATCH") if line.partition("?")[0].endswith("f")]) == 1
-
-
-def test_paths_that_refuse_are_counted_and_the_rest_is_done(here: Lake) -> None:
-    fault(here, method="PATCH", target="pricing.*a.*f", status=403)
-    outcomes = here.apply(about(here, kind="folder", verb=Verb.GRANT, role="access"))
-    assert {outcome.status for outcome in outcomes.values()} == {Status.FAILED}
-    assert all("1 path has (pricing/a/f)" in each.reason for each in outcomes.values())
-    assert all("Storage Blob Data Owner" in each.reason for each in outcomes.values())
-    assert "group:pricing-ds:r-x" in here.acl("pricing/a/b")
-    here.emulator.world.faults.clear()
-    here.apply()
-    assert here.plan() == []
-
-
-def test_a_path_that_is_gone_needs_no_list(here: Lake) -> None:
-    fault(here, method="PATCH", target="pricing.*a.*f", status=404)
-    assert statuses(here, about(here, kind="folder", verb=Verb.GRANT)) == {Status.ACCEPTED}
-
-
-def test_a_tree_that_cannot_be_listed_is_not_written(here: Lake) -> None:
-    actions = here.plan()
-    fault(here, service="lake/datalake/blob", target="comp=list", kind="truncate")
-    before = {path: here.acl(path) for path in here.paths("pricing")}
-    outcomes = here.apply([action for action in actions if action.address.kind == "folder"])
-    assert {outcome.status for outcome in outcomes.values()} == {Status.FAILED}
-    assert all("nothing was sent" in each.reason for each in outcomes.values())
-    assert {path: here.acl(path) for path in before} == before
-
-
-def test_no_more_entries_are_added_than_fit(here: Lake) -> None:
-    full = BASE
-    for number in range(28):
-        oid = f"00000000-0000-4000-8000-{number:012}"
-        here.people.truth.add(Group(id=oid, display_name=f"g{number}"))
-        full += f",group:{oid}:r-x"
-    here.documents = [folder(grants={"group:pricing-ds": "read"}, unlisted="keep")]
-    here.set("pricing/a", full)
-    (action,) = about(here, role="access", kind="folder")
-    outcome = here.apply([action])[action.id]
-    assert outcome.status is Status.FAILED
-    assert "1 path has (pricing/a) no room for it: 33 entries" in outcome.reason
-    assert "group:pricing-ds" in here.acl("pricing/a/b")
-
-
-def test_a_principal_that_moved_is_refused(here: Lake) -> None:
-    (action,) = about(here, role="access", principal="group:pricing-ds", kind="folder")
-    moved = replace(action, object_ids={"group:pricing-ds": "00000000-0000-4000-8000-000000000001"})
-    outcome = here.apply([moved])[action.id]
-    assert (outcome.status, "is another object by now" in outcome.reason) == (Status.REFUSED, True)
-    assert "pricing-ds" not in here.acl("pricing")
-
-
-def test_what_was_never_read_is_not_written(here: Lake) -> None:
-    (action,) = about(here, role="access", principal="group:pricing-ds", kind="folder")
-    elsewhere = replace(action, address=replace(action.address, locator="curated/else"))
-    assert here.provider.write(elsewhere.address, [elsewhere])[0].status is Status.FAILED
 
 
 def test_an_entry_for_nobody_is_taken_away(here: Lake) -> None:
