@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from deepdiff import DeepDiff
+
 from reconciler.core.model import Address, Attribute
 from reconciler.emulator.databricks.service import DatabricksService
 from reconciler.emulator.directory import Directory
@@ -178,3 +180,14 @@ def others(emulator: Emulator) -> object:
         },
         {path: node.acl.text for path, node in lake_nodes(emulator) if path.startswith("data/not ours/")},
     )
+
+
+def difference(held: Facts, wanted: Facts) -> str:
+    """Where facts differ from what they should be, in words and one line each; "" where they do not."""
+    chosen = {str(address): held.get(address, {}) for address in wanted}
+    plain = {name: {"/".join(fact): value for fact, value in facts.items()} for name, facts in chosen.items()}
+    goal = {
+        str(address): {"/".join(fact): value for fact, value in facts.items()}
+        for address, facts in wanted.items()
+    }
+    return DeepDiff(goal, plain, verbose_level=2).pretty() if plain != goal else ""
