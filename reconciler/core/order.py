@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from reconciler.core.model import EXISTS, Address, Kind, Verb, Wanted
+from reconciler.core.model import EXISTS, Address, Attribute, Kind, Verb, Wanted
 from reconciler.core.plan import Action
 
 RANK = {verb: place for place, verb in enumerate(Verb)}
@@ -22,27 +22,33 @@ def order(
     actions: Iterable[Action], kinds: Mapping[str, Kind], wanted: Iterable[Wanted] = ()
 ) -> tuple[Action, ...]:
     """The actions in the order in which they run, each with the ids that it needs verified first."""
-    ordered = sorted(actions, key=lambda action: _place(action, kinds))
-    narrowing = any(action.verb in NARROWING for action in ordered)
-    members = _memberships(wanted) if narrowing else {}
-    admissions = _admissions(ordered)
+    # In two steps, as what comes from a comparison is in order of address already, however much it is.
+    ordered = sorted(actions, key=_place)
+    ordered.sort(key=lambda action: _band(action, kinds))
+    members = _memberships(wanted) if any(action.verb in NARROWING for action in ordered) else {}
     surroundings: dict[Address, _Surroundings] = {}
     for action in ordered:
-        place = surroundings.setdefault(action.address, _Surroundings(kinds[action.address.kind].first))
+        place = surroundings.get(action.address)
+        if place is None:
+            place = surroundings[action.address] = _Surroundings(kinds[action.address.kind].first)
         place.add(action)
+    groups = {f"group:{at.locator}": each for at, each in surroundings.items() if at.kind == "group"}
     return tuple(
         replace(action, needs=needs) if needs else action
         for action in ordered
-        for needs in [surroundings[action.address].needs(action, members, admissions)]
+        for needs in [surroundings[action.address].needs(action, members, groups)]
     )
 
 
-def _place(action: Action, kinds: Mapping[str, Kind]) -> tuple[object, ...]:
-    start = tuple(value or "" for value in action.before)
+def _place(action: Action) -> tuple[object, ...]:
+    return action.address, action.attribute, tuple(value or "" for value in action.before)
+
+
+def _band(action: Action, kinds: Mapping[str, Kind]) -> tuple[int, int, bool]:
     kind = kinds[action.address.kind]
     # What must hold first (an assignment) goes before what rests on it, and away after it.
     leads = (action.attribute.role == kind.first) is (action.verb not in WIDENING)
-    return RANK[action.verb], kind.rank, leads, action.address, action.attribute, start
+    return RANK[action.verb], kind.rank, leads
 
 
 class _Surroundings:
@@ -53,8 +59,8 @@ class _Surroundings:
         self.founding: dict[str, str] = {}
         """Role (`exists`, `name`, the kind's first role) to the id of its widening action."""
         self.narrowing: list[str] = []
-        self.grants: dict[tuple[str, str], str] = {}
-        """(role, principal) to the id of the action that gives it."""
+        self.grants: dict[Attribute, str] = {}
+        """The facts that are given, each with the id of its action."""
 
     def add(self, action: Action) -> None:
         role = action.attribute.role
@@ -63,29 +69,31 @@ class _Surroundings:
         if action.verb in NARROWING:
             self.narrowing.append(action.id)
         if action.verb in (Verb.GRANT, Verb.RAISE):
-            self.grants[role, action.attribute.principal] = action.id
+            self.grants[action.attribute] = action.id
 
     def needs(
         self,
         action: Action,
         members: Mapping[str, frozenset[str]],
-        admissions: Mapping[tuple[str, str], str],
+        groups: Mapping[str, _Surroundings],
     ) -> tuple[str, ...]:
         """What must be verified first; what rests on a thing is narrowed before the thing itself goes."""
+        role, principal = action.attribute
         if action.verb in WIDENING:
-            return tuple(sorted(set(self._founding(action.attribute.role))))
-        leaving = action.verb is Verb.REVOKE and action.attribute.role == self.first
+            return tuple(sorted(set(self._founding(role)))) if self.founding else ()
+        leaving = action.verb is Verb.REVOKE and role == self.first
         needs = (
             {other for other in self.narrowing if other != action.id}
             if (leaving or action.verb is Verb.DELETE)
             else set()
         )
-        for group in members.get(action.attribute.principal, ()):
-            replacing = self.grants.get((action.attribute.role, group))
+        for group in members.get(principal, ()):
+            replacing = self.grants.get(Attribute(role, group))
             if replacing:
                 needs.add(replacing)
-                admission = admissions.get((action.attribute.principal, group))
-                needs.update([admission] if admission else [])
+                joins = groups[group].grants if group in groups else {}
+                admission = joins.get(Attribute("member", principal))
+                needs |= {admission} if admission else set()
         return tuple(sorted(needs))
 
     def _founding(self, role: str) -> Iterator[str]:
@@ -117,15 +125,6 @@ def _closure(principal: str, parents: Mapping[str, set[str]]) -> frozenset[str]:
                 seen.add(group)
                 queue.append(group)
     return frozenset(seen)
-
-
-def _admissions(actions: Iterable[Action]) -> dict[tuple[str, str], str]:
-    """The membership grants of this plan: (principal, group) to the action's id."""
-    return {
-        (action.attribute.principal, f"group:{action.address.locator}"): action.id
-        for action in actions
-        if action.verb is Verb.GRANT and action.attribute.role == "member"
-    }
 
 
 def takes_away(action: Action) -> bool:

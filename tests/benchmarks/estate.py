@@ -74,7 +74,7 @@ def _boundaries(names: list[str]) -> list[str]:
 
 
 def _group_file(name: str, people: list[str], chance: random.Random) -> Iterator[str]:
-    for part, size in (("ds", 24), ("eng", 16), ("leads", 4)):
+    for part, size in (("ds", 22), ("eng", 15), ("leads", 3)):
         chosen = chance.sample(people, size + 2)
         yield from ("---", "kind: group", f"name: {name}-{part}", f"owners: [{chosen[-1]}]", "members:")
         yield from (f"  - {person}" for person in chosen[:size])
