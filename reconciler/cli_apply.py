@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import socket
 import time
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from reconciler.apply import Hands, apply, settle_interrupted
 from reconciler.cli_plan import write
@@ -27,34 +29,61 @@ from reconciler.cli_session import (
 from reconciler.cli_show import read_plan
 from reconciler.core.approval import approve
 from reconciler.core.errors import ReconcilerError
-from reconciler.core.plan import ApprovedPlan, Outcome, Status
+from reconciler.core.plan import ApprovedPlan, Outcome, Plan, Status
 from reconciler.court import court
 from reconciler.policy.revision import Revision, open_revision
 from reconciler.reconcile import Planned, plan
+from reconciler.report.clean import plain
+from reconciler.report.lines import Line, count, line
 from reconciler.report.outcomes import ended, outcome_lines, outcomes_markdown
 from reconciler.report.verdict import exit_code, outcome_code
 from reconciler.store.journal import Journal
 from reconciler.survey import Cloud, reader
 
+SHOWN = 5
+"""Errors and gaps that are named after the outcomes."""
+
 
 def run(arguments: Namespace) -> int:
     """Plan again, send what is approved, and say what became of each action."""
     revision = open_revision(arguments.root, arguments.revision)
-    who = f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}"
-    holder = f"{who}, since {now():%Y-%m-%d %H:%M} UTC"
-    store = begin(arguments, revision.commit).store
-    with store.lock(holder):
+    first = begin(arguments, revision.commit)
+    saved = _saved(arguments.plan, first.environment.name) if arguments.plan else None
+    with first.store.lock(_holder()):
         # Read again under the lock: another run may have written to the journal since.
         session = begin(arguments, revision.commit)
         with open_cloud(session.environment, session.pins, session.root, session.needed) as cloud:
-            return _apply(arguments, session, cloud, revision)
+            return _apply(arguments, session, cloud, revision, saved)
 
 
-def _apply(arguments: Namespace, session: Session, cloud: Cloud, revision: Revision) -> int:
+def _holder() -> str:
+    """Who is applying, for whoever finds the lock taken."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        user = f"user {os.getuid()}"
+    return f"{user} on {socket.gethostname()}, process {os.getpid()}, since {now():%Y-%m-%d %H:%M} UTC"
+
+
+def _saved(path: Path, environment: str) -> Plan:
+    """The plan that narrows this run; raises BadPlanFile, and ReconcilerError for another environment's."""
+    saved = read_plan(path)
+    if saved.environment != environment:
+        raise ReconcilerError(f"{path} is a plan for {plain(saved.environment)}, not for {environment}")
+    return saved
+
+
+def _apply(
+    arguments: Namespace, session: Session, cloud: Cloud, revision: Revision, saved: Plan | None
+) -> int:
     tell = Teller()
-    made = plan(session.inputs, vocabularies(), cloud, tell)
-    tell.close()
-    run_name = f"{now():%Y%m%dT%H%M%SZ}-{made.plan.digest[:12]}"
+    try:
+        made = plan(session.inputs, vocabularies(), cloud, tell)
+    finally:
+        tell.close()
+    # Two runs of one second, with the same plan, must not share a file.
+    run_name = f"{now():%Y%m%dT%H%M%SZ}-{made.plan.digest[:12]}-{secrets.token_hex(3)}"
     journal = Journal(session.store, f"journal/{run_name}.jsonl", run_name, session.environment.name)
     for record, outcome in settle_interrupted(
         session.inputs.history, made.live, made.plan.actions, journal, now()
@@ -62,8 +91,8 @@ def _apply(arguments: Namespace, session: Session, cloud: Cloud, revision: Revis
         what = f"{record.action['verb']} {record.action['address']}"
         say(f"settled from an interrupted run: {what}: {outcome.reason}")
     approved = approve(made.plan, court(session.inputs, revision, made.plan))
-    if arguments.plan:
-        approved = _narrowed(approved, arguments)
+    if saved is not None:
+        approved = _narrowed(approved, saved, arguments.plan)
     hands = Hands(
         providers=cloud.providers,
         read=reader(made.desired, cloud, session.inputs.as_of),
@@ -73,7 +102,7 @@ def _apply(arguments: Namespace, session: Session, cloud: Cloud, revision: Revis
         tell=lambda action, outcome: show(ended(action, outcome, KINDS, columns())),
     )
     outcomes = (*approved.refused, *apply(approved, hands))
-    show(outcome_lines(approved, outcomes, KINDS, columns()))
+    show([*outcome_lines(approved, outcomes, KINDS, columns()), *_shortfalls(made.plan)])
     if arguments.markdown:
         write(arguments.markdown, outcomes_markdown(approved, outcomes, KINDS))
     return _code(made, approved, outcomes)
@@ -91,13 +120,24 @@ def _code(made: Planned, approved: ApprovedPlan, outcomes: Iterable[Outcome]) ->
     return next((code for code in (1, 4, 3) if code in codes), 0)
 
 
-def _narrowed(approved: ApprovedPlan, arguments: Namespace) -> ApprovedPlan:
+def _shortfalls(made: Plan) -> Iterator[Line]:
+    """What makes the run no success whatever the outcomes: errors in the policies, things not read."""
+    gaps = [f"{gap.address}: {gap.status or gap.reason}" for gap in made.gaps if not gap.accepted]
+    wrong, unread = count(len(made.problems), "error"), count(len(gaps), "thing")
+    told = {
+        f"ERROR: {wrong} in the policies; nothing was planned of it:": made.problems,
+        f"UNKNOWN: {unread} could not be read, and nothing there was touched:": gaps,
+    }
+    for title, reasons in told.items():
+        if reasons:
+            yield line(("bad", title))
+            yield from (line(f"  {plain(reason)}") for reason in reasons[:SHOWN])
+        if len(reasons) > SHOWN:
+            yield line(("dim", f"  and {len(reasons) - SHOWN:,} more; `reconciler plan` names them all"))
+
+
+def _narrowed(approved: ApprovedPlan, saved: Plan, path: Path) -> ApprovedPlan:
     """Only what the saved plan holds as well; what it holds and live state left behind is named."""
-    saved = read_plan(arguments.plan)
-    if saved.environment != approved.plan.environment:
-        raise ReconcilerError(
-            f"{arguments.plan} is a plan for {saved.environment}, not for {approved.plan.environment}"
-        )
     wanted = {action.id for action in saved.actions}
     kept = tuple(action for action in approved.actions if action.id in wanted)
     present = {action.id for action in approved.plan.actions}
@@ -105,7 +145,7 @@ def _narrowed(approved: ApprovedPlan, arguments: Namespace) -> ApprovedPlan:
         Outcome(
             action=action.id,
             status=Status.REFUSED,
-            reason=f"moved: {action.verb} on {action.address} is in {arguments.plan}, and live state "
+            reason=f"moved: {action.verb} on {action.address} is in {path}, and live state "
             "has left it; make a new plan",
         )
         for action in saved.actions

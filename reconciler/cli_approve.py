@@ -24,6 +24,8 @@ DAYS = 14
 
 def run(arguments: Namespace) -> int:
     """Write the files and name them; nothing is applied and nothing is committed."""
+    if not arguments.because.strip():
+        raise ReconcilerError("--because is empty; say why, it is kept with the approval")
     plan = read_plan(arguments.plan)
     actions = chosen(plan, arguments.only, arguments.tenant)
     overrides = dict(_override(text) for text in arguments.override)

@@ -26,9 +26,7 @@ def run(arguments: Namespace) -> int:
 def read_plan(path: Path) -> Plan:
     """A saved plan; raises BadPlanFile with what to do when it cannot be used."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise BadPlanFile(f"{path} is over 1 GiB; make the plan anew with `plan --out`")
-        document = json.loads(path.read_bytes())
+        document = json.loads(_content(path))
     except OSError as error:
         raise BadPlanFile(
             f"cannot read {path}: {error.strerror}; make a plan with `plan --out {path}`"
@@ -39,3 +37,15 @@ def read_plan(path: Path) -> Plan:
         return from_document(document)
     except BadPlanFile as error:
         raise BadPlanFile(f"{path}: {error}") from None
+
+
+def _content(path: Path) -> bytes:
+    """What a file or a pipe holds; a device may never end."""
+    if not (path.is_file() or path.is_fifo()):
+        path.stat()
+        raise BadPlanFile(f"{path} is no file; name one that `plan --out` wrote")
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1) if path.is_fifo() else b""
+        if max(len(content), path.stat().st_size) > LARGEST:
+            raise BadPlanFile(f"{path} is over 1 GiB; make the plan anew with `plan --out`")
+        return content or file.read()
