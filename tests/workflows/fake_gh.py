@@ -44,9 +44,10 @@ def main(arguments: list[str]) -> int:
     if code >= 300:
         sys.stderr.write(f"gh: {answer} (HTTP {code})\n")
         return 1
-    if paged:
-        size = int(parse_qs(urlsplit(path).query)["per_page"][0])
-        answer = [answer[start : start + size] for start in range(0, len(answer), size)] or [[]]
+    if isinstance(answer, list):
+        size = int(parse_qs(urlsplit(path).query).get("per_page", ["30"])[0])
+        pages = [answer[start : start + size] for start in range(0, len(answer), size)] or [[]]
+        answer = pages if paged else pages[0]
     sys.stdout.write(json.dumps(answer) if answer is not None else "")
     return 0
 

@@ -159,18 +159,18 @@ def test_a_command_is_run_and_what_it_said_is_kept(
     forge: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
-    program = "import sys; print('out'); print('::error::planted', file=sys.stderr); sys.exit(3)"
+    program = "import sys; print('::notice::out'); print('::error::planted', file=sys.stderr); sys.exit(3)"
     done = subprocess.run(
         [sys.executable, "-I", FORGE, "run", "build/out.md", "build/said.txt", "--",
          sys.executable, "-c", program],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert (tmp_path / "output").read_text() == "code=3\n"
-    assert (tmp_path / "build/out.md").read_text() == "out\n"
+    assert (tmp_path / "build/out.md").read_text() == "::notice::out\n"
     assert (tmp_path / "build/said.txt").read_text() == "::error::planted\n"
     # The log shows it without handing the runner a command.
-    assert "::error::" not in done.stdout + done.stderr
-    assert "planted" in done.stderr
+    assert "::" not in done.stdout + done.stderr
+    assert ("out" in done.stdout, "planted" in done.stderr) == (True, True)
 
 
 def test_a_summary_is_the_report_or_the_reason(script: Script, forge: Forge, tmp_path: Path) -> None:
