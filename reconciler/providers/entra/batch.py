@@ -125,6 +125,8 @@ class _Course:
     """One listing on its way from page to page."""
 
     call: Call
+    alike: dict[str, dict[str, Any]]
+    """One copy of every object met in any of the listings: the same people are in many groups."""
     values: Values = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     pages: int = 0
@@ -140,10 +142,14 @@ class _Course:
             words = reply.said if not reply.ok else f"{reply.status} without a list of objects"
             self.trouble = Trouble(words, reply.spelt)
             return False
-        self.values.extend(page)
+        self.values.extend(map(self._shared, page))
         self.pages += 1
         link = reply.payload.get("@odata.nextLink")
         return bool(link) and self._turn(client, version, str(link))
+
+    def _shared(self, value: dict[str, Any]) -> dict[str, Any]:
+        known = self.alike.setdefault(value["id"], value)
+        return known if known == value else value
 
     def _turn(self, client: GraphClient, version: str, link: str) -> bool:
         path = relative(client.root(version), link)
@@ -164,7 +170,8 @@ async def listings(
     client: GraphClient, calls: Sequence[Call], version: str = V1, report: Report = unheard
 ) -> list[Listing]:
     """All values of each collection, over all its pages; a page may be empty and still have a next one."""
-    courses = [_Course(call) for call in calls]
+    alike: dict[str, dict[str, Any]] = {}
+    courses = [_Course(call, alike) for call in calls]
     pending = courses
     while pending:
         replies = await batch(client, [course.call for course in pending], version)
@@ -180,7 +187,7 @@ async def listings(
 
 async def remainder(client: GraphClient, call: Call, first: Reply, version: str = V1) -> Listing:
     """All values of a collection whose first page is here already."""
-    course = _Course(call)
+    course = _Course(call, {})
     more = course.take(client, version, first)
     while more:
         (reply,) = await batch(client, [course.call], version)

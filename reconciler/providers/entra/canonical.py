@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.model import (
     EXISTS,
@@ -32,8 +32,7 @@ ID = "id:"
 """What a principal's name begins with when all that can be said of it is its object id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A directory object as far as access goes."""
 
     id: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from reconciler.core.model import Identity, Presence
 from reconciler.providers.entra.canonical import GROUP, ID, SP, USER, Entry, entry
@@ -112,6 +113,15 @@ class Who:
     def remember(self, found: Iterable[Entry]) -> None:
         """Take note of objects that were met."""
         self.entries.update((each.id, each) for each in found)
+
+    def meet(self, payload: Mapping[str, Any]) -> Entry:
+        """Take note of an object from its JSON; it is the same `Entry` as before if nothing has changed."""
+        fresh = entry(payload)
+        known = self.entries.setdefault(fresh.id, fresh)
+        if known != fresh:
+            self.entries[fresh.id] = fresh
+            return fresh
+        return known
 
     async def learn(self, object_ids: Iterable[str]) -> Mapping[str, Trouble]:
         """Read objects by id, 1,000 to a request; those that could not be asked for, with the reason."""

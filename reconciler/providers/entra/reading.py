@@ -24,7 +24,7 @@ from reconciler.core.model import (
 from reconciler.providers.contract import Boundary, Question
 from reconciler.providers.entra import canonical
 from reconciler.providers.entra.batch import Listing
-from reconciler.providers.entra.canonical import Entry, Group, Reading, entry, group
+from reconciler.providers.entra.canonical import Entry, Group, Reading, group
 from reconciler.providers.entra.client import GraphClient
 from reconciler.providers.entra.directory import UNPIN, Who
 from reconciler.providers.entra.documents import GROUP_KIND, PROVIDER
@@ -55,7 +55,8 @@ class Reader:
         groups = await self._survey()
         places = self._places(groups, await self._refused())
         readings = await self._readings(places)
-        await self.who.settle([each for reading in readings.values() for each in _holders(reading)])
+        held = {each.id: each for reading in readings.values() for each in _holders(reading)}
+        await self.who.settle(held.values())
         lent = await self._lent(readings, places)
         for address, reading in readings.items():
             self._judge(address, reading, places[address][0], lent.get(reading.group.id))
@@ -197,10 +198,9 @@ class Reader:
         assert not isinstance(members, Trouble) and not isinstance(owners, Trouble)
         reading = Reading(
             group=place,
-            members=tuple(sorted(map(entry, members), key=_by_id)),
-            owners=None if owners is None else tuple(sorted(map(entry, owners), key=_by_id)),
+            members=tuple(sorted(map(self.who.meet, members), key=_by_id)),
+            owners=None if owners is None else tuple(sorted(map(self.who.meet, owners), key=_by_id)),
         )
-        self.who.remember(_holders(reading))
         self.memberships[place.id] = frozenset(each.id for each in reading.members)
         return reading
 
@@ -261,8 +261,10 @@ class Reader:
         claimed = {address.locator for address in self._names()}
         for payload in groups.below:
             name = str(payload.get("displayName") or "")
+            if name in claimed:
+                continue
             tenant = next((each.tenant for each in boundaries if each.covers(name)), None)
-            if tenant is not None and name not in claimed:
+            if tenant is not None:
                 self.findings.append(
                     Finding(
                         rule="unmanaged",
