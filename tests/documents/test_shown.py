@@ -1,4 +1,4 @@
-"""What documents show of a session is what happens: the plan of the front page, the whole tutorial."""
+"""What documents show is what happens: the plan of the front page, the whole tutorial."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _sign_in() -> str:
 
 
 def test_the_tutorial_can_be_followed(access: Path) -> None:
-    session = ""
+    exports = ""
     said = ""
     for block in blocks(DOCS / "tutorial.md"):
         if block.language == "yaml":
@@ -112,8 +112,8 @@ def test_the_tutorial_can_be_followed(access: Path) -> None:
             commands = [line[2:] for line in block.text.splitlines() if line.startswith("$ ")]
             commands = [line for line in commands if not line.startswith(SET_UP)]
             # Each block begins in the shell that the blocks before it left behind.
-            said = shell(access, "\n".join([session, *commands]))
-            session += "".join(f"{line}\n" for line in commands if line.startswith("export "))
+            said = shell(access, "\n".join([exports, *commands]))
+            exports += "".join(f"{line}\n" for line in commands if line.startswith("export "))
             assert missing("\n".join(shown), said) == [], f"{block}:\n{said}"
         elif not block.language:
             assert missing(block.text, said) == [], f"{block}:\n{said}"
