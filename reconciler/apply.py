@@ -6,20 +6,24 @@ work, and counts as done only when two readings in a row show its effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
-from reconciler.core.model import Address, Live, Value, Wanted
+from reconciler.core.model import Address, Live, Value
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, ApprovedPlan, Outcome, Status
+from reconciler.core.planfile import read_action
 from reconciler.providers.contract import Provider
-from reconciler.store.journal import SENT, History, Journal, Record
+from reconciler.store.journal import History, Journal, Record
 
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
 """Seconds before each reading of a verification: two minutes in all, as Databricks groups may read stale
 for a minute after a write (databrickslabs/ucx waits 90 s to 5 min for the same)."""
+
+DOUBTFUL = frozenset({Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN})
+"""What a provider may say of a write that only reading can settle."""
 
 Reader = Callable[[Sequence[Address]], Live]
 """Reads just these addresses again, names and all."""
@@ -118,7 +122,7 @@ def _verify(actions: Sequence[Action], said: Mapping[str, Outcome], run: _Run) -
     doubtful = []
     for action in actions:
         outcome = said.get(action.id)
-        if outcome is None or outcome.status in SENT:
+        if outcome is None or outcome.status in DOUBTFUL:
             doubtful.append(action)
         else:
             run.end(action, outcome.status, outcome.reason)
@@ -167,26 +171,21 @@ def values_at(action: Action, live: Live) -> tuple[Value | None, ...]:
 
 
 def settle_interrupted(
-    history: History, live: Live, planned: Iterable[Action], journal: Journal, now: datetime
+    history: History, seen: Live, known: Collection[Address], journal: Journal, now: datetime
 ) -> Iterator[tuple[Record, Outcome]]:
-    """Give every action that an interrupted run had announced its end, from what live state shows today.
+    """Give every action that an interrupted run had announced its end, from what was read just now.
 
-    One that is still to be done had no effect: its consent stands, and this run may send it again.
+    `known` are the addresses that were asked for: what was not read stays open.  An action that has had no
+    effect keeps its consent, and this run may send it again.
     """
-    still_to_do = {action.id for action in planned}
-    for ident, record in history.interrupted().items():
-        address = Address.parse(record.action["address"])
-        if address in live.gaps:
+    for record in history.interrupted().values():
+        action = read_action(record.environment, record.action)
+        if action.address in seen.gaps or action.address not in known:
             continue
-        status, reason = Status.VERIFIED, "interrupted; live state shows its effect"
-        if ident in still_to_do:
-            status, reason = Status.FAILED, "interrupted before it had an effect"
-        outcome = Outcome(action=ident, status=status, reason=reason)
+        outcome = Outcome(action=action.id, status=Status.UNKNOWN, reason="interrupted; live state moved on")
+        if holds(action, seen):
+            outcome = replace(outcome, status=Status.VERIFIED, reason="interrupted; its effect is there")
+        elif set(values_at(action, seen)) <= {*action.before, action.after}:
+            outcome = replace(outcome, status=Status.FAILED, reason="interrupted before its effect")
         journal.settle(now, [outcome], of=record.run)
         yield record, outcome
-
-
-def only(wanted: Iterable[Wanted], addresses: Iterable[Address]) -> list[Wanted]:
-    """The part of the policies that speaks of these addresses."""
-    chosen = set(addresses)
-    return [want for want in wanted if want.address in chosen]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.apply import Hands, apply, settle_interrupted
+from reconciler.apply import Hands, settle_interrupted
 from reconciler.cli_plan import write
 from reconciler.cli_session import (
     KINDS,
@@ -27,12 +27,11 @@ from reconciler.cli_session import (
     vocabularies,
 )
 from reconciler.cli_show import read_plan
-from reconciler.core.approval import approve
 from reconciler.core.errors import ReconcilerError
-from reconciler.core.plan import ApprovedPlan, Outcome, Plan, Status
+from reconciler.core.plan import ApprovedPlan, Outcome, Plan
 from reconciler.court import court
 from reconciler.policy.revision import Revision, open_revision
-from reconciler.reconcile import Planned, plan
+from reconciler.reconcile import Planned, carry_out, plan
 from reconciler.report.clean import plain
 from reconciler.report.lines import Line, count, line
 from reconciler.report.outcomes import ended, outcome_lines, outcomes_markdown
@@ -86,13 +85,10 @@ def _apply(
     run_name = f"{now():%Y%m%dT%H%M%SZ}-{made.plan.digest[:12]}-{secrets.token_hex(3)}"
     journal = Journal(session.store, f"journal/{run_name}.jsonl", run_name, session.environment.name)
     for record, outcome in settle_interrupted(
-        session.inputs.history, made.live, made.plan.actions, journal, now()
+        session.inputs.history, made.seen, made.desired.addresses, journal, now()
     ):
         what = f"{record.action['verb']} {record.action['address']}"
         say(f"settled from an interrupted run: {what}: {outcome.reason}")
-    approved = approve(made.plan, court(session.inputs, revision, made.plan))
-    if saved is not None:
-        approved = _narrowed(approved, saved, arguments.plan)
     hands = Hands(
         providers=cloud.providers,
         read=reader(made.desired, cloud, session.inputs.as_of),
@@ -101,11 +97,11 @@ def _apply(
         pause=time.sleep,
         tell=lambda action, outcome: show(ended(action, outcome, KINDS, columns())),
     )
-    outcomes = (*approved.refused, *apply(approved, hands))
-    show([*outcome_lines(approved, outcomes, KINDS, columns()), *_shortfalls(made.plan)])
+    done = carry_out(made, court(session.inputs, revision, made.plan), saved, hands)
+    show([*outcome_lines(done.approved, done.outcomes, KINDS, columns()), *_shortfalls(made.plan)])
     if arguments.markdown:
-        write(arguments.markdown, outcomes_markdown(approved, outcomes, KINDS))
-    return _code(made, approved, outcomes)
+        write(arguments.markdown, outcomes_markdown(done.approved, done.outcomes, KINDS))
+    return _code(made, done.approved, done.outcomes)
 
 
 def _code(made: Planned, approved: ApprovedPlan, outcomes: Iterable[Outcome]) -> int:
@@ -134,21 +130,3 @@ def _shortfalls(made: Plan) -> Iterator[Line]:
             yield from (line(f"  {plain(reason)}") for reason in reasons[:SHOWN])
         if len(reasons) > SHOWN:
             yield line(("dim", f"  and {len(reasons) - SHOWN:,} more; `reconciler plan` names them all"))
-
-
-def _narrowed(approved: ApprovedPlan, saved: Plan, path: Path) -> ApprovedPlan:
-    """Only what the saved plan holds as well; what it holds and live state left behind is named."""
-    wanted = {action.id for action in saved.actions}
-    kept = tuple(action for action in approved.actions if action.id in wanted)
-    present = {action.id for action in approved.plan.actions}
-    moved = [
-        Outcome(
-            action=action.id,
-            status=Status.REFUSED,
-            reason=f"moved: {action.verb} on {action.address} is in {path}, and live state "
-            "has left it; make a new plan",
-        )
-        for action in saved.actions
-        if action.id not in present
-    ]
-    return replace(approved, actions=kept, refused=(*approved.refused, *moved))

@@ -11,6 +11,11 @@ from typing import Any
 from reconciler.cli_session import say
 from reconciler.core.errors import ReconcilerError
 
+SAMPLE_IDENTITIES = """\
+in another terminal, as the identity that plans (the one that applies ends in 2, emulator-apply-secret):
+  export RECONCILER_ENV=local
+  export AZURE_CLIENT_ID=aaaaaaaa-0000-4000-8000-000000000001 AZURE_CLIENT_SECRET=emulator-plan-secret
+  export DATABRICKS_CLIENT_ID=$AZURE_CLIENT_ID DATABRICKS_CLIENT_SECRET=$AZURE_CLIENT_SECRET"""
 CA_FILE = Path(".reconciler/emulator-ca.pem")
 
 
@@ -19,15 +24,21 @@ def run(arguments: Namespace) -> int:
     from reconciler.emulator.server import prepare
 
     ca_file = arguments.ca or arguments.root / CA_FILE
+    seed = read_seed(arguments.seed)
     try:
-        emulator, server, sockets = prepare(read_seed(arguments.seed), ca_file, arguments.port)
-    except OSError as error:
+        emulator, server, sockets = prepare(seed, ca_file, arguments.port)
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else "there are ports from 1 to 65535"
         raise ReconcilerError(
-            f"cannot serve from port {arguments.port} on: {error.strerror}; choose another with --port"
+            f"cannot serve on port {arguments.port} and those after it: {why}; choose another with --port"
         ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReconcilerError(f"the seed {arguments.seed} describes no estate: {error}") from None
     say(f"trust {ca_file}; one port for each service:")
     for port, name in emulator.ports.items():
         print(f"https://127.0.0.1:{port}  {name}")
+    if arguments.seed is None:
+        say(SAMPLE_IDENTITIES)
     say("state, log and faults: /__emulator__/ on every port. Ctrl-C ends it, and forgets everything.")
     server.run(sockets=sockets)
     return 0
@@ -44,4 +55,4 @@ def read_seed(path: Path | None) -> Any:
             text = path.read_text("utf-8")
         return json.loads(text) if path and path.suffix == ".json" else yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ReconcilerError(f"cannot read the seed {path}: {error}") from None
+        raise ReconcilerError(f"cannot read the seed {path}: {' '.join(str(error).split())}") from None

@@ -1,4 +1,8 @@
-"""The plot: what policies want, what providers find, what differs, and what the rules say of it."""
+"""The plot: what policies want, what providers find, what differs, what the rules and people say of it.
+
+policies @ commit --desire--> desired, providers --read--> live and gaps; --diff--> drift --order, judge-->
+plan --approve--> approved plan --apply--> outcomes.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from reconciler.apply import Hands, apply
+from reconciler.core.approval import Court, approve, narrowed
 from reconciler.core.desired import Frame
 from reconciler.core.diff import Drift, diff
-from reconciler.core.guardrails import Docket, judge
+from reconciler.core.guardrails import Docket, judge, succeeded
 from reconciler.core.model import Finding, Gap, Identity, Live, Presence
 from reconciler.core.order import order
-from reconciler.core.plan import Plan
+from reconciler.core.plan import ApprovedPlan, Outcome, Plan
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
 from reconciler.providers.contract import Progress
-from reconciler.survey import Cloud, Desired, Inputs, desire, identify, identify_found, read, settled
+from reconciler.survey import (
+    Cloud,
+    Desired,
+    Inputs,
+    contested,
+    desire,
+    identify,
+    identify_found,
+    read,
+    settled,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +41,29 @@ class Planned:
     plan: Plan
     desired: Desired
     live: Live
+    """Live state as it was compared."""
+    seen: Live
+    """Live state as it was read, before recent writes were believed over stale readings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What of a plan was approved, and how every action that somebody consented to ended."""
+
+    approved: ApprovedPlan
+    outcomes: tuple[Outcome, ...]
 
 
 def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell: Progress) -> Planned:
     """Hold live state against the policies and decide what would have to happen."""
     desired = desire(inputs, vocabularies)
     named = identify(desired, cloud.directory)
-    live = settled(read(desired, cloud, inputs, tell), inputs)
+    seen = read(desired, cloud, inputs, tell)
+    live = settled(replace(seen, gaps={**seen.gaps, **contested(desired, inputs)}), inputs)
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
-    actions = order(drift.actions, cloud.kinds, desired.wanted)
     docket = Docket(
-        actions=actions,
+        actions=order(drift.actions, cloud.kinds, desired.wanted),
         live=live,
         rules=inputs.policies.rules,
         held=drift.held,
@@ -47,7 +74,7 @@ def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell:
         environment=inputs.environment.name,
         revision=inputs.policies.revision,
         as_of=inputs.as_of,
-        actions=actions,
+        actions=succeeded(docket),
         blocked=tuple(drift.blocked),
         gaps=tuple(_gaps(live, inputs)),
         findings=_findings(drift, desired, live),
@@ -56,7 +83,18 @@ def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell:
         unpinned=tuple(_unpinned(desired, named, inputs.policies.pins(inputs.environment.name))),
         managed=drift.managed,
     )
-    return Planned(plan=sealed(made), desired=desired, live=live)
+    return Planned(plan=sealed(made), desired=desired, live=live, seen=seen)
+
+
+def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands) -> Applied:
+    """Send what is approved and nothing else, look until it is seen to work, and say how each action ended.
+
+    With a saved plan, only what that plan holds as well.
+    """
+    approved = approve(planned.plan, judged)
+    if saved is not None:
+        approved = narrowed(approved, saved, judged.spent)
+    return Applied(approved=approved, outcomes=(*approved.refused, *apply(approved, hands)))
 
 
 def only_tenants(whole: Plan, tenants: Iterable[str]) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from reconciler.core.model import (
     Address,
     Attribute,
     Finding,
+    Gap,
     Identity,
     Kind,
     Lifecycle,
@@ -22,7 +24,7 @@ from reconciler.core.model import (
     Unlisted,
     Wanted,
 )
-from reconciler.core.vocabulary import Context, Problem, Vocabulary
+from reconciler.core.vocabulary import Boundary, Context, Problem, Vocabulary
 from reconciler.policy.policies import Policies
 from reconciler.providers.contract import Directory, Progress, Provider, Question
 from reconciler.store.journal import History, Record
@@ -70,10 +72,16 @@ class Desired:
     former: Sequence[Wanted] = ()
     """What no document speaks of any more, though grants were made through one: read, never touched."""
 
+    @property
+    def addresses(self) -> frozenset[Address]:
+        """Everything that is asked for."""
+        return frozenset(want.address for want in (*self.wanted, *self.former))
+
 
 def desire(inputs: Inputs, vocabularies: Sequence[Vocabulary]) -> Desired:
     """Turn the documents that hold in the environment into what is wanted there."""
-    context = Context(environment=inputs.environment, as_of=inputs.as_of)
+    granted = frozenset(Address.parse(text) for text, _, _ in inputs.history.grants())
+    context = Context(environment=inputs.environment, as_of=inputs.as_of, granted=granted)
     declared = inputs.policies.declared_in(inputs.environment.name)
     wanted: list[Wanted] = []
     problems = list(inputs.policies.problems)
@@ -158,6 +166,37 @@ def read(desired: Desired, cloud: Cloud, inputs: Inputs, tell: Progress) -> Live
         raise
     finally:
         pool.shutdown(wait=wait, cancel_futures=not wait)
+
+
+def contested(desired: Desired, inputs: Inputs) -> dict[Address, Gap]:
+    """Things that a tenant in error may claim too, or claim a part of: nobody else's plan touches them."""
+    blocked = [each for each in inputs.policies.boundaries if each.tenant in inputs.frozen]
+    gaps = {}
+    for want in desired.wanted:
+        claims = [
+            each
+            for each in blocked
+            if each.kind == want.address.kind
+            and each.installation in ("", want.address.installation)
+            and each.tenant != want.tenant
+            and _may_claim(each, want.address.locator)
+        ]
+        if claims:
+            who = ", ".join(sorted({each.tenant for each in claims}))
+            reason = f"documents of {who} are in error, and may ask for a part of it; mend them first"
+            gaps[want.address] = Gap(address=want.address, reason=reason)
+    return gaps
+
+
+def _may_claim(boundary: Boundary, locator: str) -> bool:
+    """Whether a boundary covers a thing, or may cover something below it."""
+    literal = (re.split(r"[*?\[]", pattern, maxsplit=1)[0] for pattern in boundary.patterns)
+    below = f"{locator}/"
+    return boundary.covers(locator) or any(
+        start.startswith(below) or (start != pattern and below.startswith(start))
+        for start, pattern in zip(literal, boundary.patterns, strict=True)
+        if "/" in pattern or "**" in pattern
+    )
 
 
 def reader(desired: Desired, cloud: Cloud, as_of: date) -> Callable[[Sequence[Address]], Live]:

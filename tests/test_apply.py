@@ -234,7 +234,8 @@ def test_killed_at_any_write_the_same_run_again_finishes_the_job(
     spent = {ident for _, ident in history.spent()}
     assert not spent & {action.id for action in rest}, "nothing that is still to do is spent"
     journal = Journal(FolderStore(tmp_path), "journal/run-2.jsonl", "run-2", "test")
-    list(settle_interrupted(history, shelf.look(sorted(shelf.things)), rest, journal, NOON))
+    seen = shelf.look(sorted(shelf.things))
+    list(settle_interrupted(history, seen, shelf.things.keys(), journal, NOON))
     carry_out(replace(plan, actions=rest), shelf, tmp_path, run="run-3")
     assert shelf.things[want.address] == want.grants
     assert shelf.things[other.address] == other.grants
@@ -248,3 +249,48 @@ def test_every_action_is_on_record_before_it_is_sent(tmp_path: Path) -> None:
         carry_out(planned(want, shelf), shelf, tmp_path)
     assert shelf.writes == []
     assert len(read(FolderStore(tmp_path), "test").interrupted()) == 2
+
+
+def interrupted(want: Wanted, shelf: Shelf, folder: Path) -> Journal:
+    """A run that died right before its first write, and the journal of the next one."""
+    shelf.die_before = 0
+    with pytest.raises(Dead):
+        carry_out(planned(want, shelf), shelf, folder)
+    return Journal(FolderStore(folder), "journal/run-2.jsonl", "run-2", "test")
+
+
+@pytest.mark.parametrize(
+    ("now", "status"),
+    [
+        ({EXISTS: "present"}, Status.FAILED),
+        ({EXISTS: "present", ANA: "READ"}, Status.VERIFIED),
+        ({EXISTS: "present", ANA: "MANAGE"}, Status.UNKNOWN),
+    ],
+)
+def test_an_interrupted_action_is_settled_by_what_is_there(
+    now: dict[Attribute, str], status: Status, tmp_path: Path
+) -> None:
+    want, shelf = wanted({EXISTS: "present", ANA: "READ"}), Shelf({address(): {EXISTS: "present"}})
+    journal = interrupted(want, shelf, tmp_path)
+    shelf.things[address()] = now
+    history = read(FolderStore(tmp_path), "test")
+    ends = list(settle_interrupted(history, shelf.look([address()]), {address()}, journal, NOON))
+    assert [outcome.status for _, outcome in ends] == [status]
+    spent = read(FolderStore(tmp_path), "test").spent()
+    assert bool(spent) is (status is not Status.FAILED), "what had no effect may be sent again"
+
+
+def test_what_was_not_read_stays_open(tmp_path: Path) -> None:
+    want, shelf = wanted({EXISTS: "present", ANA: "READ"}), Shelf({address(): {EXISTS: "present"}})
+    journal = interrupted(want, shelf, tmp_path)
+    history = read(FolderStore(tmp_path), "test")
+    assert list(settle_interrupted(history, Live(), (), journal, NOON)) == []
+    assert len(read(FolderStore(tmp_path), "test").interrupted()) == 1
+
+
+def test_what_was_done_in_part_is_spent_and_not_watched_for(tmp_path: Path) -> None:
+    want, shelf = two_grants()
+    shelf.answers[ANA] = Status.PARTIAL
+    outcomes = carry_out(planned(want, shelf), shelf, tmp_path)
+    assert statuses(outcomes) == {Status.PARTIAL, Status.VERIFIED}
+    assert len({ident for _, ident in read(FolderStore(tmp_path), "test").spent()}) == 2

@@ -31,6 +31,8 @@ def lowering() -> Action:
 def inputs(action: Action, ago: timedelta, status: Status = Status.VERIFIED) -> Inputs:
     record = Record(
         at=NOW - ago,
+        environment="test",
+        file="a.yaml",
         run="r",
         approval="a",
         action=action_document(action),

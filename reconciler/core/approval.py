@@ -5,8 +5,8 @@ Consent is spent: it is given once, for one transition, and never outlives the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
@@ -97,7 +97,7 @@ class Court:
     authors: Callable[[Action], frozenset[str]]
     """Who asked for an action, as the commits say: approving one's own wish alone is refused."""
     spent: frozenset[tuple[str, str]]
-    """(approval, action id) of everything that was sent before, whatever came of it."""
+    """(approval's content or file, action id) of everything that was sent before, whatever came of it."""
     today: date = date.min
 
 
@@ -139,7 +139,7 @@ class _Ledger:
             self.direct.setdefault(ident, []).append(approval)
             expiry = consent.expiry_id(approval.environment)
             # The end of a dated grant needs no second consent, if it was this approval that made the grant.
-            if expiry is not None and (approval.ident, ident) in self.court.spent:
+            if expiry is not None and self._sent(approval, ident):
                 self.expiries.setdefault(expiry, []).append(approval)
 
     def verdict(self, action: Action) -> Consented | str:
@@ -158,13 +158,16 @@ class _Ledger:
             reasons.append(reason)
         return "; ".join(dict.fromkeys(reasons))
 
+    def _sent(self, approval: Approval, ident: str) -> bool:
+        return not self.court.spent.isdisjoint(((approval.ident, ident), (approval.source.file, ident)))
+
     def _spent(self, approval: Approval, action: Action) -> str:
-        if (approval.ident, action.id) not in self.court.spent:
+        if not self._sent(approval, action.id):
             return ""
         start = "/".join(value or "-" for value in action.before)
         return (
             f"{approval.source.file} is spent: this was sent before, and live state has since gone back to "
-            f"{start}; approve it anew if it should happen again"
+            f"{start}; approve it anew, in a new file, if it should happen again"
         )
 
 
@@ -235,7 +238,12 @@ def _moved(plan: Plan, court: Court, consented: Mapping[str, Consented]) -> list
         for consent in approval.consents:
             ident = consent.action_id(plan.environment)
             now = planned.get((consent.address, consent.attribute), [])
-            if ident in known or (approval.ident, ident) in court.spent or not now:
+            if (
+                ident in known
+                or (approval.ident, ident) in court.spent
+                or (approval.source.file, ident) in court.spent
+                or not now
+            ):
                 continue
             outcomes.append(Outcome(action=ident, status=Status.REFUSED, reason=_moved_text(consent, now[0])))
     return outcomes
@@ -258,3 +266,22 @@ def _moved_text(consent: Consent, now: Action) -> str:
 
 def _matches(patterns: Sequence[str], name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def narrowed(approved: ApprovedPlan, saved: Plan, spent: Collection[tuple[str, str]]) -> ApprovedPlan:
+    """Only what a saved plan holds as well; what it holds and live state has left is named as moved."""
+    wanted = {action.id for action in saved.actions}
+    present = {action.id for action in approved.plan.actions}
+    done = {ident for _, ident in spent}
+    moved = [
+        Outcome(
+            action=action.id,
+            status=Status.REFUSED,
+            reason=f"moved: {action.verb} {action.attribute.principal or action.attribute.role} on "
+            f"{action.address} is in the saved plan, and live state has left it; make a new plan",
+        )
+        for action in saved.actions
+        if action.id not in present | done
+    ]
+    kept = tuple(action for action in approved.actions if action.id in wanted)
+    return replace(approved, actions=kept, refused=(*approved.refused, *moved))

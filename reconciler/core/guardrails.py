@@ -8,10 +8,10 @@ the whole plan of an environment, whatever part of it somebody chose to look at,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from reconciler.core.model import Address, Live, Verb
+from reconciler.core.model import Address, Attribute, Live, Verb
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, Violation
 
@@ -111,42 +111,66 @@ def _limit(rules: Rules, tenant: str, kind: str) -> Limit:
 
 
 def last_holder(docket: Docket) -> Iterator[Violation]:
-    """The last owner, the last MANAGE: somebody must be left who can mend things."""
-    for rule, (kind, what) in sorted(docket.rules.last_holders.items()):
-        role, _, value = what.partition(":")
-        yield from _last(docket, rule, kind, role, value, lambda locator: True)
-
-
-def last_admin(docket: Docket) -> Iterator[Violation]:
-    """An administrators' group must keep a member."""
-    patterns = docket.rules.admin_groups
-    yield from _last(docket, "last-admin", "group", "member", "", lambda name: _any(patterns, name))
-
-
-def _last(
-    docket: Docket, rule: str, kind: str, role: str, value: str, applies: Callable[[str], bool]
-) -> Iterator[Violation]:
-    by_address: dict[object, list[Action]] = {}
-    for action in docket.actions:
-        if action.address.kind == kind and action.attribute.role == role and applies(action.address.locator):
-            by_address.setdefault(action.address, []).append(action)
-    for actions in by_address.values():
-        address = actions[0].address
-        found = docket.live.found.get(address)
-        facts = dict(found.grants) if found else {}
-        holders = {fact for fact, held in facts.items() if fact.role == role and value in ("", held)}
-        left = holders - {action.attribute for action in actions if _loses(action, value)}
-        gaining = [action for action in actions if action.after is not None and value in ("", action.after)]
-        losing = [action for action in actions if action.attribute in holders and _loses(action, value)]
-        if losing and not left and not gaining:
+    """The last owner, the last MANAGE, the last administrator: somebody must be left to mend things."""
+    for rule, what, change in _turnovers(docket):
+        if not change.left and not change.gaining:
+            gone = ", ".join(sorted(action.attribute.principal for action in change.losing))
             yield Violation(
                 rule=rule,
-                tenant=actions[0].tenant,
-                text=f"{address}: nobody would be left as {value or role} "
-                f"({', '.join(sorted(action.attribute.principal for action in losing))} would go); "
+                tenant=change.losing[0].tenant,
+                text=f"{change.losing[0].address}: nobody would be left as {what} ({gone} would go); "
                 "name a successor first",
-                actions=tuple(action.id for action in losing),
+                actions=tuple(action.id for action in change.losing),
             )
+
+
+def succeeded(docket: Docket) -> tuple[Action, ...]:
+    """The actions, where the last holders of a post go only after every successor was seen to hold it."""
+    needs: dict[str, tuple[str, ...]] = {}
+    for _, _, change in _turnovers(docket):
+        if not change.left:
+            successors = tuple(action.id for action in change.gaining)
+            needs.update((action.id, successors) for action in change.losing)
+    return tuple(
+        replace(action, needs=tuple(sorted({*action.needs, *needs[action.id]})))
+        if needs.get(action.id)
+        else action
+        for action in docket.actions
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Turnover:
+    """Who comes and who goes in a post that must not be empty."""
+
+    losing: Sequence[Action]
+    gaining: Sequence[Action]
+    left: frozenset[Attribute]
+    """Holders of today whom no action of the plan takes it from."""
+
+
+def _turnovers(docket: Docket) -> Iterator[tuple[str, str, _Turnover]]:
+    """Every post of the rules that somebody would lose: rule, what the post is, and the change."""
+    posts = [
+        (rule, kind, *what.partition(":")[::2]) for rule, (kind, what) in docket.rules.last_holders.items()
+    ]
+    posts.append(("last-admin", "group", "member", ""))
+    by_post: dict[tuple[str, str, str, Address], list[Action]] = {}
+    for action in docket.actions:
+        for rule, kind, role, value in posts:
+            if action.address.kind != kind or action.attribute.role != role:
+                continue
+            if rule != "last-admin" or _any(docket.rules.admin_groups, action.address.locator):
+                by_post.setdefault((rule, role, value, action.address), []).append(action)
+    for (rule, role, value, address), actions in sorted(by_post.items(), key=lambda item: item[0]):
+        found = docket.live.found.get(address)
+        facts = found.grants if found else {}
+        holders = {fact for fact, held in facts.items() if fact.role == role and value in ("", held)}
+        losing = [action for action in actions if action.attribute in holders and _loses(action, value)]
+        gaining = [action for action in actions if action.after is not None and value in ("", action.after)]
+        if losing:
+            left = frozenset(holders - {action.attribute for action in losing})
+            yield rule, value or role, _Turnover(losing, gaining, left)
 
 
 def _loses(action: Action, value: str) -> bool:
@@ -231,7 +255,6 @@ def _any(patterns: Sequence[str], name: str) -> bool:
 RULES: tuple[Rule, ...] = (
     removals,
     last_holder,
-    last_admin,
     protected,
     groups_only,
     wide,

@@ -115,6 +115,8 @@ class Status(StrEnum):
 
     ACCEPTED = "accepted"
     VERIFIED = "verified"
+    PARTIAL = "partial"
+    """Some of a tree holds it and some does not: requests left, so its consent is spent."""
     REFUSED = "refused"
     DEFERRED = "deferred"
     FAILED = "failed"

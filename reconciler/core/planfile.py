@@ -157,7 +157,7 @@ def _plan(content: Mapping[str, Any], digest: str) -> Plan:
         revision=str(content["revision"]),
         as_of=date.fromisoformat(content["as_of"]),
         managed=_number(content["managed"], 0),
-        actions=tuple(_action(environment, each) for each in content["actions"]),
+        actions=tuple(read_action(environment, each) for each in content["actions"]),
         blocked=tuple(_blocked(each) for each in content["blocked"]),
         gaps=tuple(_gap(each) for each in content["gaps"]),
         findings=tuple(_finding(each) for each in content["findings"]),
@@ -168,7 +168,8 @@ def _plan(content: Mapping[str, Any], digest: str) -> Plan:
     )
 
 
-def _action(environment: str, each: Mapping[str, Any]) -> Action:
+def read_action(environment: str, each: Mapping[str, Any]) -> Action:
+    """The action that `action_document` wrote; raises KeyError, TypeError, ValueError for anything else."""
     evidence = each["evidence"]
     return Action(
         id=str(each["id"]),

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from reconciler.core.environment import Environment
-from reconciler.core.model import Kind, Source, Wanted
+from reconciler.core.model import Address, Kind, Source, Wanted
 
 Model = TypeVar("Model")
 
@@ -88,6 +88,9 @@ class Context:
 
     environment: Environment
     as_of: date
+    granted: frozenset[Address] = frozenset()
+    """Where the journal says that grants were made and still stand: what a deleted document governed is
+    nobody else's until somebody declares it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ request could edit, does not rewrite them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,6 +93,24 @@ class History:
         fields = answer.split("\0")
         emails = dict(zip(fields[::2], map(str.lower, fields[1::2]), strict=False))
         return tuple(emails[sha] for sha in shas)
+
+    def document(self, path: str, line: int) -> range:
+        """The lines, counted from 1, of the YAML document that a line of the file is in."""
+        text = git(self._revision.repo, "cat-file", "blob", self._present(path)).splitlines()
+        marks = [number for number, each in enumerate(text, 1) if each.startswith(b"---")]
+        start = max((mark for mark in marks if mark <= line), default=1)
+        end = min((mark for mark in marks if mark > line), default=len(text) + 1)
+        return range(start, end)
+
+    def mentioned(self, path: str, name: str) -> frozenset[str]:
+        """Who ever wrote a name into the file or took it out, by the mail addresses of their commits."""
+        self._present(path)
+        literal = re.sub(r"[][\\.*^$+?(){}|]", lambda special: "\\" + special[0], name)
+        answer = git(
+            self._revision.repo, "log", "--format=%ae", "-i", "--pickaxe-regex", f"-S{literal}",
+            self._revision.commit, "--", self._revision.prefix + path,
+        )  # fmt: skip
+        return frozenset(answer.decode("utf-8", "replace").lower().split())
 
     def _present(self, path: str) -> str:
         blob = self._blobs.get(path)

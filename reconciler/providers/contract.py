@@ -77,4 +77,3 @@ class Provider(Protocol):
     def close(self) -> None:
         """Let go of connections; the provider is not used afterwards."""
         ...
-

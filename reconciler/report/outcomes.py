@@ -21,13 +21,15 @@ STYLES = {
     Status.REFUSED: "bad",
     Status.DEFERRED: "warn",
     Status.FAILED: "bad",
+    Status.PARTIAL: "bad",
     Status.UNKNOWN: "bad",
 }
 NEXT = {
     Status.FAILED: "failed: the service said no; mend the cause and run the same command again",
+    Status.PARTIAL: "partial: some of it was written; plan again, and have the rest approved anew",
     Status.UNKNOWN: "unknown: sent, and not seen to work; run `plan` in some minutes",
     Status.ACCEPTED: "accepted: sent, and not verified yet; run `plan` in some minutes",
-    Status.REFUSED: "refused: nothing was sent; make a new plan and have it approved",
+    Status.REFUSED: "refused: these were not sent, each for the reason beside it",
     Status.DEFERRED: "deferred: nothing was sent; they go once what they need is approved and done",
 }
 """What to do about each end that is no success, the most serious first."""

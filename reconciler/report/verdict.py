@@ -85,7 +85,7 @@ def in_step(plan: Plan) -> str:
 
 def outcome_code(statuses: list[Status]) -> int:
     """The exit code of an apply, from how its actions ended."""
-    if Status.FAILED in statuses:
+    if Status.FAILED in statuses or Status.PARTIAL in statuses:
         return ERROR
     if Status.UNKNOWN in statuses or Status.ACCEPTED in statuses:
         return UNKNOWN

@@ -7,6 +7,7 @@ that a holder that died holds it for a minute at most.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,10 +50,12 @@ class ContainerStore:
         )
         self._ends: dict[str, int] = {}
         self._lost = threading.Event()
+        self._held_until = float("inf")
+        """Until when the lease surely holds, on the monotonic clock: a process may sleep through it."""
 
     def append(self, name: str, lines: Sequence[str]) -> None:
         """Add lines; returns once the service has committed them.  Raises StoreError."""
-        if self._lost.is_set():
+        if self._lost.is_set() or time.monotonic() > self._held_until:
             raise StoreError(f"{self.url}: the lock was lost to another run; nothing more is sent")
         data = "".join(f"{line}\n" for line in lines).encode()
         file = self._file(name)
@@ -101,6 +104,7 @@ class ContainerStore:
         lease = self._ask("take the lock", lambda: self._acquire(holder))
         stop = threading.Event()
         self._lost.clear()
+        self._held_until = time.monotonic() + LEASE_SECONDS
         keeper = threading.Thread(target=self._keep, args=(lease, stop), daemon=True)
         keeper.start()
         try:
@@ -108,6 +112,7 @@ class ContainerStore:
         finally:
             stop.set()
             keeper.join()
+            self._held_until = float("inf")
             if not self._lost.is_set():
                 self._ask("release the lock", lease.release)
 
@@ -135,11 +140,14 @@ class ContainerStore:
         from azure.core.exceptions import AzureError
 
         while not stop.wait(RENEW_SECONDS):
+            asked = time.monotonic()
             try:
                 lease.renew()
-            except AzureError:
+            except (AzureError, OSError, ValueError):
+                # `_held_until` tells the rest, should it be anything else that ends this thread.
                 self._lost.set()
                 return
+            self._held_until = asked + LEASE_SECONDS
 
     def _file(self, name: str) -> Any:
         return self._container.get_file_client(f"{self.prefix}/{name}" if self.prefix else name)

@@ -14,11 +14,11 @@ from typing import Any
 
 from reconciler.core.errors import StoreError
 from reconciler.core.plan import Action, Consented, Outcome, Status
-from reconciler.core.planfile import action_document
+from reconciler.core.planfile import action_document, read_action
 from reconciler.store.contract import Store
 
 DAY = timedelta(hours=24)
-SENT = frozenset({Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN})
+SENT = frozenset({Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN, Status.PARTIAL})
 """Ends after which consent is spent.  An action that the service turned down, or that was never sent,
 has had no effect: its consent stands."""
 
@@ -29,7 +29,10 @@ class Record:
 
     at: datetime
     run: str
+    environment: str
     approval: str
+    file: str
+    """Where the approval stood."""
     action: Mapping[str, Any]
     """The action's words, as `planfile.action_document` writes them."""
     removes: bool
@@ -51,8 +54,13 @@ class History:
     records: Sequence[Record] = ()
 
     def spent(self) -> frozenset[tuple[str, str]]:
-        """(approval, action id) of everything that was sent and settled."""
-        return frozenset((record.approval, record.id) for record in self.records if record.status in SENT)
+        """(approval, action id) of everything that was sent and settled.
+
+        An approval is known by its content and by its file: neither moving nor editing it brings spent
+        consent back.
+        """
+        sent = [record for record in self.records if record.status in SENT]
+        return frozenset((name, record.id) for record in sent for name in (record.approval, record.file))
 
     def interrupted(self) -> dict[str, Record]:
         """Announced and never settled, by action id: only these may be sent again on the same consent."""
@@ -184,7 +192,9 @@ def _record(event: Mapping[str, Any], end: tuple[str, Status] | None) -> Record:
     return Record(
         at=datetime.fromisoformat(event["at"]),
         run=event["run"],
+        environment=event["environment"],
         approval=event["approval"],
+        file=event["file"],
         action=event["action"],
         removes=event["removes"],
         status=end[1] if end else None,
@@ -198,14 +208,40 @@ def _events(store: Store, name: str) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             event = json.loads(line)
-            if event["v"] != 1:
-                raise ValueError(f"version {event['v']}")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError) as error:
             if number == len(lines):
                 break  # A crash tore the last line: what it announced was never sent.
-            raise StoreError(
-                f"{name}:{number}: not a journal line ({error}); restore the file: it is the record of "
-                "what was sent"
-            ) from None
+            raise _damaged(name, number, error) from None
+        try:
+            _check(event)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(name, number, error) from None
         events.append(event)
     return events
+
+
+def _damaged(name: str, number: int, error: Exception) -> StoreError:
+    return StoreError(
+        f"{name}:{number}: not a journal line ({type(error).__name__}: {error}); restore the file: it is the "
+        "record of what was sent"
+    )
+
+
+def _check(event: Any) -> None:
+    """Raises ValueError, KeyError, TypeError or AttributeError unless the event can be counted on."""
+    if event["v"] != 1:
+        raise ValueError(f"version {event['v']}")
+    if datetime.fromisoformat(event["at"]).tzinfo is None:
+        raise ValueError(f"{event['at']} is in no time zone")
+    match event["event"]:
+        case "announced":
+            read_action(event["environment"], event["action"])
+            words = [event[key] for key in ("run", "environment", "approval", "file")]
+            if not isinstance(event["removes"], bool):
+                raise TypeError("removes")
+        case "settled":
+            words = [event["of"], event["id"], Status(event["status"])]
+        case other:
+            raise ValueError(f"event {other!r}")
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError("a text is missing")

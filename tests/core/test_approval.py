@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from reconciler.core.approval import Approval, Consent, Court, Entitlement, approve
 from reconciler.core.diff import diff
@@ -18,7 +19,7 @@ TODAY = date(2026, 11, 23)
 LEA = frozenset({"lea@corp.example"})
 
 
-def plan_of(grants: dict[Attribute, str], state: Live, **more: object) -> Plan:
+def plan_of(grants: dict[Attribute, str], state: Live, **more: Any) -> Plan:
     want = wanted(grants, **more)
     actions = order(diff([want], state, frame()).actions, KINDS, [want])
     return Plan(environment="test", revision="abc", as_of=TODAY, actions=actions)
@@ -114,7 +115,13 @@ def test_consent_is_spent_by_sending_and_can_be_given_anew() -> None:
     spent = frozenset({("approval-1", plan.actions[0].id)})
     (reason,) = reasons(plan, court(approval(*plan.actions), spent=spent))
     assert "is spent" in reason
-    again = approval(*plan.actions, ident="approval-2")
+    edited = approval(*plan.actions, ident="approval-2")
+    by_file = spent | {("tenants.d/pricing/approvals/1.yaml", plan.actions[0].id)}
+    (reason,) = reasons(plan, court(edited, spent=by_file))
+    assert "is spent" in reason, "editing a file brings spent consent back to nobody"
+    again = approval(
+        *plan.actions, ident="approval-3", source=Source("tenants.d/pricing/approvals/2.yaml", 1)
+    )
     assert approve(plan, court(approval(*plan.actions), again, spent=spent)).actions == plan.actions
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.diff import Drift, diff
-from reconciler.core.guardrails import Docket, Limit, Rules, judge
+from reconciler.core.guardrails import Docket, Limit, Rules, judge, succeeded
 from reconciler.core.model import Attribute, Gap, Live, Wanted
 from reconciler.core.order import order
 from reconciler.core.plan import Violation
@@ -154,3 +154,28 @@ def test_nothing_is_taken_from_a_group_that_could_not_be_read() -> None:
     want = wanted({EXISTS: "present"})
     assert rules_broken(docket(want, replace(state, gaps={gap.address: gap}), Rules())) == ["gap"]
     assert rules_broken(docket(want, state, Rules())) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact", "value"),
+    [
+        ("secret-scope", acl(ANA), "MANAGE"),
+        ("group", Attribute("owner", ANA), "owner"),
+        ("group", Attribute("member", ANA), "member"),
+    ],
+)
+def test_the_last_holder_goes_only_after_a_successor_holds_it(kind: str, fact: Attribute, value: str) -> None:
+    other = fact._replace(principal=BO)
+    state = live(found({EXISTS: "present", fact: value}, kind, object_id="g"))
+    made = docket(wanted({EXISTS: "present", other: value}, kind), state, Rules(admin_groups=("pricing*",)))
+    assert judge(made) == ()
+    grant, revoke = succeeded(made)
+    assert (grant.attribute, revoke.attribute) == (other, fact)
+    assert revoke.needs == (grant.id,)
+    two = live(
+        found({EXISTS: "present", fact: value, fact._replace(principal=TEAM): value}, kind, object_id="g")
+    )
+    stays = wanted({EXISTS: "present", other: value, fact._replace(principal=TEAM): value}, kind)
+    assert all(
+        action.needs == () for action in succeeded(docket(stays, two, Rules(admin_groups=("pricing*",))))
+    )

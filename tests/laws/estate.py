@@ -83,7 +83,7 @@ def policies(wanted: Facts, environment: Mapping[str, Any], **terms: Any) -> Pol
     `terms` go into every document, such as `unlisted="keep"`.
     """
     boundary = {"groups": ["**"], "workspaces": ["ws"], "scopes": ["ws/**"], "folders": ["lake/**"]}
-    platform = {
+    platform: dict[str, list[Any]] = {
         "policies/environment.yaml": [environment],
         "policies/boundaries.yaml": [{"kind": "boundaries", "tenants": {"t": boundary}}],
         "policies/guardrails.yaml": [{"kind": "guardrails", "own-identities": ["sp:reconciler"]}],

@@ -70,8 +70,8 @@ def _workspace_facts(emulator: Emulator, names: Mapping[str, str]) -> Facts:
             facts.setdefault(entitlements(principal), {}).update(granted)
     for found in space.scopes.values():
         if scope(found.name) in MANAGED["secret-scope"]:
-            held = {called.get(ident) or ident: value for ident, value in found.acls.items()}
-            granted = {Attribute("acl", who): value for who, value in held.items() if who != OWN}
+            listed = {called.get(ident) or ident: value for ident, value in found.acls.items()}
+            granted = {Attribute("acl", who): value for who, value in listed.items() if who != OWN}
             facts[scope(found.name)] = {EXISTS: "present", **granted}
     return facts
 

@@ -118,7 +118,7 @@ class Loop:
             self.runs += 1
             name = f"run-{self.runs:03}"
             journal = Journal(self.store, f"journal/{name}.jsonl", name, "test")
-            list(settle_interrupted(inputs.history, made.live, made.plan.actions, journal, self._now()))
+            list(settle_interrupted(inputs.history, made.seen, made.desired.addresses, journal, self._now()))
             court = Court(
                 approvals=self.approvals,
                 entitlements=[PEOPLE],

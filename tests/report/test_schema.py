@@ -91,7 +91,7 @@ def resealed(document: dict[str, Any]) -> dict[str, Any]:
 def _ident(each: dict[str, Any], document: dict[str, Any]) -> str:
     from reconciler.core import planfile
 
-    return identity_of(planfile._action(document["environment"], each))
+    return identity_of(planfile.read_action(document["environment"], each))
 
 
 def accepted(document: Any) -> bool:

@@ -45,8 +45,9 @@ def test_what_was_sent_is_spent_and_what_had_no_effect_is_not(tmp_path: Path, st
     announce(to, action)
     to.settle(NOON, [Outcome(action=action.id, status=status)])
     history = read(FolderStore(tmp_path), "test")
-    sent = status in (Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN)
-    assert history.spent() == (frozenset({("approval-1", action.id)}) if sent else frozenset())
+    sent = status not in (Status.REFUSED, Status.DEFERRED, Status.FAILED)
+    known = {("approval-1", action.id), ("a.yaml", action.id)}
+    assert history.spent() == (known if sent else frozenset())
     assert history.interrupted() == {}
 
 
@@ -65,7 +66,7 @@ def test_a_later_run_settles_what_an_earlier_one_announced(tmp_path: Path) -> No
     later.settle(NOON, [Outcome(action=action.id, status=Status.VERIFIED)], of="run-1")
     history = read(FolderStore(tmp_path), "test")
     assert history.interrupted() == {}
-    assert history.spent() == {("approval-1", action.id)}
+    assert history.spent() == {("approval-1", action.id), ("a.yaml", action.id)}
 
 
 def test_removals_count_for_a_day_also_when_interrupted(tmp_path: Path) -> None:

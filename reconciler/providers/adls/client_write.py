@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.providers.adls.client import LakeReader, Refused
-from reconciler.providers.transport import Answer
+from reconciler.providers.transport import Answer, Lost
 
 if TYPE_CHECKING:
     from azure.storage.filedatalake.aio import DataLakeDirectoryClient, DataLakeServiceClient
@@ -75,6 +75,9 @@ class LakeWriter:
         refusals: list[Refused] = []
         host = self.reader.endpoints.dfs.partition("://")[2]
         answer = await self.reader.wire.ask("storage", once, host, repeatable=False)
+        if answer.status >= 500 or answer.status == 408:
+            # An error of the service is no word that it did nothing.
+            raise Lost(f"{host}: {refusals[-1]}")
         if answer.status >= 400:
             raise refusals[-1]
 

@@ -98,10 +98,13 @@ class Map:
             path = path.rpartition("/")[0]
         return None
 
-    def deeper(self) -> dict[str, list[str]]:
-        """Per declared folder, those directly below it: they take over their subtrees."""
+    def deeper(self, left_behind: Iterable[str] = ()) -> dict[str, list[str]]:
+        """Per declared folder, those directly below it: they take over their subtrees.
+
+        So do folders that a deleted document left behind: nobody's, until somebody declares them.
+        """
         found: dict[str, list[str]] = {}
-        for path in sorted(self.plots):
+        for path in sorted({*self.plots, *left_behind}):
             around = self.governor(path.rpartition("/")[0])
             if around is not None:
                 found.setdefault(around.path, []).append(path)
@@ -132,7 +135,7 @@ def compile_folders(documents: Sequence[Declared], context: Context) -> Compiled
         problems += (found for way in ways for found in way.crowded())
         problems += (found for plot in ground.plots.values() for found in _crowded(plot))
         wanted += (way.wanted(context.environment.name) for way in ways if way.leads_somebody)
-        deeper = ground.deeper()
+        deeper = ground.deeper(_left_behind(lake, container, context))
         inside: dict[str, list[Way]] = {}
         for way in ways:
             if way.governor is not None and way.leads_somebody:
@@ -143,6 +146,12 @@ def compile_folders(documents: Sequence[Declared], context: Context) -> Compiled
             if plot.fits
         )
     return Compiled(wanted=sorted(wanted, key=lambda want: want.address), problems=problems)
+
+
+def _left_behind(lake: str, container: str, context: Context) -> list[str]:
+    """Folders of a container that grants were made on, whether or not a document still speaks of them."""
+    own = (at for at in context.granted if at.kind == FOLDER and at.installation == lake)
+    return [path for at in own for place, _, path in [at.locator.partition("/")] if place == container]
 
 
 def _holds(declared: Declared, context: Context) -> bool:

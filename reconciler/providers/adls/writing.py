@@ -60,6 +60,8 @@ class Toll:
             parts.append(f"{_told(self.lost)} an unknown list, as the answer to the write was lost")
         if parts and self.done:
             parts.append(f"{self.done} others were written")
+            # Requests left: whatever else happened, this consent is used up.
+            status = Status.UNKNOWN if self.lost else Status.PARTIAL
         if not parts:
             parts.append(f"written on {self.done}" if self.done else "held already")
         return Outcome(action=action.id, status=status, reason="; ".join(parts))
