@@ -126,8 +126,3 @@ def test_an_open_gap_is_never_in_step() -> None:
     told = text(quiet(gaps=(gap,)))
     assert "In step" not in told
     assert "UNKNOWN: 1 could not be read" in told
-
-
-@given(plans())
-def test_equal_plans_give_equal_text(plan: Plan) -> None:
-    assert text(plan) == text(plan)
