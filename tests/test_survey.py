@@ -12,9 +12,10 @@ from reconciler.core.environment import EntraSettings, Environment
 from reconciler.core.model import Attribute, Live
 from reconciler.core.plan import Action, Status
 from reconciler.core.planfile import action_document
+from reconciler.core.vocabulary import Boundary
 from reconciler.policy.policies import Policies
 from reconciler.store.journal import History, Record
-from reconciler.survey import SETTLING, Inputs, desire, settled
+from reconciler.survey import SETTLING, Desired, Inputs, contested, desire, settled
 from tests.core.estates import address, found, frame, live, wanted
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -88,3 +89,36 @@ def test_what_a_deleted_document_granted_is_still_looked_at() -> None:
     (former,) = desire(given, ()).former
     assert (former.address, former.tenant, former.grants) == (address(), "pricing", {})
     assert desire(replace(given, history=History()), ()).former == []
+
+
+def boundary(tenant: str, *patterns: str) -> Boundary:
+    return Boundary(tenant=tenant, kind="folder", installation="here", patterns=patterns)
+
+
+@pytest.mark.parametrize(
+    ("locator", "patterns", "frozen"),
+    [
+        ("raw", ("raw/fraud", "raw/fraud/**"), True),
+        ("raw/fraud/x", ("raw/fraud/**",), True),
+        ("raw", ("**",), True),
+        ("raw", ("raw*/x",), True),
+        ("raw/other", ("raw/fraud/**",), False),
+        ("rawer", ("raw/fraud/**",), False),
+    ],
+)
+def test_what_a_tenant_in_error_may_claim_is_nobody_elses_to_touch(
+    locator: str, patterns: tuple[str, ...], frozen: bool
+) -> None:
+    want = wanted({EXISTS: "present"}, "folder", address=address("folder", locator))
+    given = replace(
+        inputs(lowering(), timedelta(days=30)),
+        policies=Policies(
+            revision="abc",
+            environments={"test": HERE},
+            boundaries=(boundary("fraud", *patterns), boundary("pricing", "**")),
+            blocked={"fraud": ()},
+        ),
+    )
+    gaps = contested(Desired(wanted=[want], problems=[]), given)
+    assert bool(gaps) is frozen
+    assert not contested(Desired(wanted=[replace(want, tenant="fraud")], problems=[]), given)
