@@ -49,7 +49,8 @@ class Stopwatch:
 
     def watch_threads(self) -> None:
         """Count the CPU time of each thread under the name of whoever it works for."""
-        run = threading.Thread.run
+        threads: Any = threading.Thread
+        run: Callable[..., None] = threads.run
 
         def counted(thread: threading.Thread) -> None:
             try:
@@ -57,12 +58,12 @@ class Stopwatch:
             finally:
                 self.cpu[_worker(thread.name)] += time.thread_time()
 
-        threading.Thread.run = counted  # type: ignore[method-assign, assignment]
+        threads.run = counted
 
-    def watch_reading(self, provider: type) -> None:
+    def watch_reading(self, provider: Any) -> None:
         """Count what a provider does in the thread that asks it."""
-        work: Callable[..., Any] = provider.read  # type: ignore[attr-defined]
-        name = str(provider.name)  # type: ignore[attr-defined]
+        work: Callable[..., Any] = provider.read
+        name: str = provider.name
 
         def timed(this: Any, question: Any) -> Any:
             wall, cpu = time.perf_counter(), time.thread_time()
@@ -72,13 +73,14 @@ class Stopwatch:
                 self.wall[f"read {name}"] += time.perf_counter() - wall
                 self.cpu[f"thread {name}"] += time.thread_time() - cpu
 
-        provider.read = timed  # type: ignore[attr-defined]
+        provider.read = timed
 
     def watch_pacing(self) -> None:
         """Count the units that are asked of every pacer, and remember the last limit of each class."""
         from reconciler.providers.pacing import Pacer
 
-        reserve = Pacer.reserve
+        pacers: Any = Pacer
+        reserve: Callable[..., float] = pacers.reserve
 
         def counted(this: Pacer, name: str, units: float = 1.0) -> float:
             self.units[id(this), name] += units
@@ -87,7 +89,7 @@ class Stopwatch:
                 self.floors[id(this), name] = (bucket.most, bucket.limit.rate)
             return reserve(this, name, units)
 
-        Pacer.reserve = counted  # type: ignore[method-assign, assignment]
+        pacers.reserve = counted
 
     def least(self) -> dict[str, float]:
         """Seconds that the published limits ask for at least, by class, in its busiest place."""
