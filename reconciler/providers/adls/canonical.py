@@ -206,7 +206,8 @@ class Canon:
                 continue
             counts[value] = counts.get(value, 0) + count
             if value != wanted and len(samples) < SAMPLES:
-                samples += self.tally.samples[key][: SAMPLES - len(samples)]
+                why = _silenced(parsed(key.acl), attribute, entries)
+                samples += [f"{path}{why}" for path in self.tally.samples[key][: SAMPLES - len(samples)]]
         return counts, samples
 
     def _owning(self) -> dict[str, Evidence]:
@@ -245,3 +246,13 @@ def _named(scope: Scope | None) -> Iterator[Entry]:
     if scope is not None:
         yield from scope.named
         yield OTHER
+
+
+def _silenced(acl: Acl, attribute: Attribute, entries: Iterable[Entry]) -> str:
+    """` (its rwx is masked by --x)` where the mask takes from an entry what it says; "" where it does not."""
+    scope = scope_of(acl, attribute.role)
+    for entry in entries:
+        bits = scope.named.get(entry) if scope is not None else None
+        if scope is not None and bits is not None and bits & ~scope.limit:
+            return f" (its {SPELLED[bits]} is masked by {SPELLED[scope.limit]})"
+    return ""
