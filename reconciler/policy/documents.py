@@ -136,7 +136,9 @@ class LakeShape(Shape):
 class StoreShape(Shape):
     """Where journal, spent consent and lock live: exactly one of both."""
 
-    folder: str = Field(default="", description="A folder, relative to the root of the policies.")
+    folder: str = Field(
+        default="", description="A folder, relative to the root; each environment has its own in it."
+    )
     container: str = Field(
         default="",
         description="A blob container with a prefix: `<dfs endpoint>/<container>/<prefix>`.",

@@ -44,7 +44,10 @@ def test_the_same_words_are_the_same_consent_and_others_are_not(tmp_path: Path) 
     ("change", "line"),
     [
         (("verb: grant", "verb: gramt"), ":7:11: actions[0].verb: 'gramt' is none of"),
-        (("address: databricks/ml", "address: ml"), ":8:14: actions[0].address: 'ml/secret-scope/red' is not an address"),
+        (
+            ("address: databricks/ml", "address: ml"),
+            ":8:14: actions[0].address: 'ml/secret-scope/red' is not an address",
+        ),
         (
             ("environment: local", "environment: lokal"),
             ":2:14: no environment 'lokal'; did you mean 'local'?",
