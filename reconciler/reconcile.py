@@ -25,6 +25,7 @@ from reconciler.survey import (
     Cloud,
     Desired,
     Inputs,
+    answered,
     contested,
     desire,
     identify,
@@ -59,6 +60,7 @@ def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell:
     desired = desire(inputs, vocabularies)
     named = identify(desired, cloud.directory)
     seen = read(desired, cloud, inputs, tell)
+    answered(desired, named, seen)
     live = settled(replace(seen, gaps={**seen.gaps, **contested(desired, inputs)}), inputs)
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))

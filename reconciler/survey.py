@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,9 +11,9 @@ from datetime import date, datetime, timedelta
 
 from reconciler.core.diff import principals
 from reconciler.core.environment import Environment
+from reconciler.core.errors import Unusable
 from reconciler.core.model import (
     Address,
-    Attribute,
     Finding,
     Gap,
     Identity,
@@ -20,7 +21,6 @@ from reconciler.core.model import (
     Lifecycle,
     Live,
     Presence,
-    Source,
     Unlisted,
     Wanted,
 )
@@ -80,7 +80,7 @@ class Desired:
 
 def desire(inputs: Inputs, vocabularies: Sequence[Vocabulary]) -> Desired:
     """Turn the documents that hold in the environment into what is wanted there."""
-    granted = frozenset(Address.parse(text) for text, _, _ in inputs.history.grants())
+    granted = frozenset(address for address, _ in inputs.history.grants())
     context = Context(environment=inputs.environment, as_of=inputs.as_of, granted=granted)
     declared = inputs.policies.declared_in(inputs.environment.name)
     wanted: list[Wanted] = []
@@ -99,15 +99,13 @@ def desire(inputs: Inputs, vocabularies: Sequence[Vocabulary]) -> Desired:
 def _former(history: History, claimed: set[Address]) -> list[Wanted]:
     """Things that grants were made on, and that no document claims today."""
     found: dict[Address, Wanted] = {}
-    for (text, _, _), record in history.grants().items():
-        address = Address.parse(text)
+    for (address, _), record in history.grants().items():
         if address in claimed or address in found:
             continue
-        place = record.action["source"]
         found[address] = Wanted(
             address=address,
-            tenant=str(record.action["tenant"]),
-            source=Source(place["file"], place["line"], place["column"]),
+            tenant=record.action.tenant,
+            source=record.action.source,
             grants={},
             unlisted=Unlisted.KEEP,
         )
@@ -155,17 +153,41 @@ def read(desired: Desired, cloud: Cloud, inputs: Inputs, tell: Progress) -> Live
     pool = ThreadPoolExecutor(max_workers=max(1, len(questions)))
     wait = True
     try:
-        return merged(
-            pool.map(
-                lambda each: each[0].read(each[1]), zip(cloud.providers.values(), questions, strict=True)
-            )
-        )
+        asked = zip(cloud.providers.values(), questions, strict=True)
+        return merged(pool.map(lambda each: each[0].read(each[1]), asked))
     except KeyboardInterrupt:
         # Whoever stops a run does not wait for answers; nothing is written while reading.
         wait = False
         raise
     finally:
         pool.shutdown(wait=wait, cancel_futures=not wait)
+
+
+def answered(desired: Desired, named: Mapping[str, Identity], seen: Live) -> None:
+    """Raises Unusable, with the reason, where nothing can be compared because nobody answers.
+
+    That is so where all that is wanted is a gap, or where the directory says who nobody is, and no service
+    took us in.  A wrong secret or a dead network is not drift; a refusal of one thing is a gap.
+    """
+    silent = {
+        address: f"{address.provider}/{address.installation} does not accept the token ({gap.reason}); check "
+        "the identity, and this machine's clock"
+        if gap.status
+        else gap.reason
+        for address, gap in seen.gaps.items()
+        if not gap.status or gap.status.startswith("401")
+    }
+    mute = [want for want in desired.wanted if want.address in silent]
+    nothing = bool(mute) and len(mute) == len(desired.wanted)
+    nobody = bool(named) and all(each.presence is Presence.UNREADABLE for each in named.values())
+    directory = {address for address in (*seen.found, *seen.gaps) if address.provider == "entra"}
+    if nothing or (nobody and directory and directory <= silent.keys()):
+        about = {want.address for want in mute} if nothing else directory
+        reasons = Counter(silent[address] for address in about)
+        [(reason, _)] = reasons.most_common(1)
+        what = "nothing could be read" if nothing else "who is who could not be read"
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        raise Unusable(f"{what}, so nothing was compared: {reason}{more}")
 
 
 def contested(desired: Desired, inputs: Inputs) -> dict[Address, Gap]:
@@ -230,12 +252,11 @@ def settled(live: Live, inputs: Inputs) -> Live:
     findings = list(live.findings)
     for record in inputs.history.verified_since(inputs.now, SETTLING):
         action = record.action
-        thing = found.get(Address.parse(action["address"]))
-        fact = Attribute(action["role"], action["principal"])
-        if thing is None or fact in thing.mixed or len(action["before"]) != 1:
+        thing, fact = found.get(action.address), action.attribute
+        if thing is None or fact in thing.mixed:
             continue
-        if [thing.grants.get(fact)] == action["before"]:
-            grants = {**thing.grants, fact: action["after"]}
+        if (thing.grants.get(fact),) == action.before:
+            grants = {**thing.grants, fact: action.after}
             held = {name: value for name, value in grants.items() if value is not None}
             found[thing.address] = replace(thing, grants=held)
             findings.append(_settling(thing.address, record))
@@ -247,8 +268,8 @@ def _settling(address: Address, record: Record) -> Finding:
     return Finding(
         rule="settling",
         address=address,
-        tenant=str(action["tenant"]),
-        text=f"{action['principal'] or action['role']} reads as before its own write, which was seen to "
+        tenant=action.tenant,
+        text=f"{action.attribute.principal or action.attribute.role} reads as before its own write, which was seen to "
         f"work less than {SETTLING.seconds} s ago; taken as stale until then",
     )
 

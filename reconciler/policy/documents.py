@@ -37,7 +37,14 @@ def _mail(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
-    if re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?", text) is None:
+    if re.match(r"[^/]*//[^/]*@", text):
+        raise ValueError(
+            "an endpoint holds no name and no password, nor does any file here: write https://<host>"
+        )
+    found = re.fullmatch(
+        r"https://(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?:/[^\s?#]*)?", text, re.ASCII
+    )
+    if found is None or int(found[1] or 0) > 65535:
         raise ValueError(f"{text!r} is no endpoint: write https://<host>")
     return text.rstrip("/")
 

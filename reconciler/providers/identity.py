@@ -16,6 +16,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -40,6 +42,9 @@ FRESH = 60.0
 
 STALE = 3.0
 """Seconds for which a refusal holds: requests that start together need not be refused one after the other."""
+
+LONGEST_PAUSE = 2.0
+"""Seconds for which the sign-in service may hold back the one retry."""
 
 GITHUB = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 
@@ -162,7 +167,9 @@ def refusal(error: BaseException) -> str:
     if not isinstance(error, AzureError):
         return ""
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    said = said.removeprefix("Authentication failed: ").partition(" Trace ID:")[0].strip()
+    said = said.removeprefix("Authentication failed: ").partition(" Trace ID:")[0]
+    # MSAL goes on to explain at length what an authority looks like.
+    said = said.partition(". Authority would typically")[0].strip()
     # The SDK words a connection that failed as a refusal, and keeps the truth as its cause.
     if isinstance(error, ServiceRequestError) or isinstance(error.__cause__, ServiceRequestError):
         return f"the sign-in service cannot be reached: {said}; check the network, `authority` and `ca-file`"
@@ -275,7 +282,7 @@ def github_assertion(environ: Environ, audience: str, context: ssl.SSLContext) -
     try:
         with urllib.request.urlopen(request, timeout=10, context=context) as answer:
             return str(json.load(answer)["value"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise Unusable(
             f"GitHub gave no identity token for audience {audience}: {error}; the job needs "
             "`permissions: {id-token: write}`"
@@ -294,7 +301,12 @@ def _issuer(environment: Environment) -> dict[str, Any]:
     if not authority.startswith("https://"):
         raise Unusable(f"environment {environment.name}: authority {authority!r} is no https:// address")
     # Discovery asks Microsoft whether the authority is theirs; the reviewed environment has said so.
-    return {"authority": authority, "disable_instance_discovery": True}
+    # The managed identity's credential brings a retry policy of its own, so this is for the others only.
+    return {
+        "authority": authority,
+        "disable_instance_discovery": True,
+        "retry_policy_class": _impatient(),
+    }
 
 
 def _pipeline(environment: Environment, root: Path | str) -> dict[str, Any]:
@@ -303,6 +315,22 @@ def _pipeline(environment: Environment, root: Path | str) -> dict[str, Any]:
     options: dict[str, Any] = {"retry_total": 1, "connection_timeout": seconds, "read_timeout": seconds}
     path = ca_path(environment, root)
     return options | ({"connection_verify": path} if path else {})
+
+
+@cache
+def _impatient() -> type[Any]:
+    """The SDK's retries, without its obedience to a service that asks for an hour's pause (SDK source)."""
+    from azure.core.pipeline.policies import RetryPolicy
+
+    class Impatient(RetryPolicy):
+        """Waits as long as it is asked to, up to a few seconds."""
+
+        def get_retry_after(self, response: Any) -> float | None:
+            """Seconds to wait before the one retry."""
+            asked = super().get_retry_after(response)
+            return None if asked is None else min(float(asked), LONGEST_PAUSE)
+
+    return Impatient
 
 
 def _seconds(environment: Environment) -> float:

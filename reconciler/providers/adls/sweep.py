@@ -317,7 +317,7 @@ class Sweep:
                 if marker in met:
                     raise PageError("the listing goes round in circles")
                 met.add(marker)
-        except (Refused, Unreachable, PageError) as error:
+        except (Refused, Unreachable, Lost, PageError) as error:
             self.reading.unread_parents[parent] = self._unread(parent, error)
 
     def _keep(self, catch: Catch) -> None:

@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -162,7 +163,7 @@ class _Ask(NamedTuple):
             return Token(said["access_token"], max(1.0, float(said["expires_in"]) - SPARE_SECONDS))
         except urllib.error.HTTPError as error:
             raise Unusable(f"{self.url} gave no token: {_reason(error)}; {ADVICE}") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             why = getattr(error, "reason", error)
             raise Unusable(
                 f"{self.url} gave no token: {why}; check the workspace's `host` and the `ca-file`"
@@ -176,7 +177,7 @@ def _reason(error: urllib.error.HTTPError) -> str:
     try:
         said: Any = json.load(error)
         return f"{said['error']}: {said.get('error_description', '')}".rstrip(": ")
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, HTTPException):
         return f"status {error.code}"
 
 
