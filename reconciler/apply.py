@@ -14,7 +14,6 @@ from itertools import groupby
 from reconciler.core.model import Address, Live, Value
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, ApprovedPlan, Outcome, Status
-from reconciler.core.planfile import read_action
 from reconciler.providers.contract import Provider
 from reconciler.store.journal import History, Journal, Record
 
@@ -179,7 +178,7 @@ def settle_interrupted(
     effect keeps its consent, and this run may send it again.
     """
     for record in history.interrupted().values():
-        action = read_action(record.environment, record.action)
+        action = record.action
         if action.address in seen.gaps or action.address not in known:
             continue
         outcome = Outcome(action=action.id, status=Status.UNKNOWN, reason="interrupted; live state moved on")

@@ -87,7 +87,7 @@ def _apply(
     for record, outcome in settle_interrupted(
         session.inputs.history, made.seen, made.desired.addresses, journal, now()
     ):
-        what = f"{record.action['verb']} {record.action['address']}"
+        what = f"{record.action.verb} {record.action.address}"
         say(f"settled from an interrupted run: {what}: {outcome.reason}")
     hands = Hands(
         providers=cloud.providers,

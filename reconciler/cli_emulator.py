@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from argparse import Namespace
 from importlib import resources
@@ -36,11 +37,13 @@ def run(arguments: Namespace) -> int:
         raise ReconcilerError(f"the seed {arguments.seed} describes no estate: {error}") from None
     say(f"trust {ca_file}; one port for each service:")
     for port, name in emulator.ports.items():
-        print(f"https://127.0.0.1:{port}  {name}")
+        print(f"https://127.0.0.1:{port}  {name}", flush=True)
     if arguments.seed is None:
         say(SAMPLE_IDENTITIES)
     say("state, log and faults: /__emulator__/ on every port. Ctrl-C ends it, and forgets everything.")
-    server.run(sockets=sockets)
+    # The server ends well first, and then raises the signal once more for whoever waits for it.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=sockets)
     return 0
 
 

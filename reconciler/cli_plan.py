@@ -64,7 +64,7 @@ def _check_tenants(tenants: Sequence[str], session: Session) -> None:
     policies = session.policies
     known = {PLATFORM, *policies.tenants, *policies.blocked, *(each.tenant for each in policies.boundaries)}
     known |= {each.tenant for documents in policies.declared.values() for each in documents}
-    known |= {str(record.action["tenant"]) for record in session.inputs.history.records}
+    known |= {record.action.tenant for record in session.inputs.history.records}
     for tenant in tenants:
         if tenant not in known:
             names = ", ".join(sorted(known))

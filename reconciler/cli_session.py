@@ -179,7 +179,7 @@ class Session:
         """Providers that the policies or the journal speak of."""
         declared = self.policies.declared_in(self.environment.name)
         spoken = {name for name, documents in declared.items() if documents}
-        return frozenset(spoken | {key[0].split("/", 1)[0] for key in self.inputs.history.grants()})
+        return frozenset(spoken | {address.provider for address, _ in self.inputs.history.grants()})
 
     @property
     def pins(self) -> Mapping[str, str]:

@@ -269,8 +269,8 @@ def _settling(address: Address, record: Record) -> Finding:
         rule="settling",
         address=address,
         tenant=action.tenant,
-        text=f"{action.attribute.principal or action.attribute.role} reads as before its own write, which was seen to "
-        f"work less than {SETTLING.seconds} s ago; taken as stale until then",
+        text=f"{action.attribute.principal or action.attribute.role} reads as before its own write, which "
+        f"was seen to work less than {SETTLING.seconds} s ago; taken as stale until then",
     )
 
 

@@ -11,7 +11,6 @@ from reconciler.core.diff import diff
 from reconciler.core.environment import EntraSettings, Environment
 from reconciler.core.model import Attribute, Live
 from reconciler.core.plan import Action, Status
-from reconciler.core.planfile import action_document
 from reconciler.core.vocabulary import Boundary
 from reconciler.policy.policies import Policies
 from reconciler.store.journal import History, Record
@@ -36,7 +35,7 @@ def inputs(action: Action, ago: timedelta, status: Status = Status.VERIFIED) -> 
         file="a.yaml",
         run="r",
         approval="a",
-        action=action_document(action),
+        action=action,
         removes=True,
         status=status,
         ended=NOW - ago,

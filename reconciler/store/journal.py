@@ -6,18 +6,21 @@ Folding all of it gives what is spent, what was interrupted, and what was taken 
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.errors import StoreError
+from reconciler.core.model import Address, Attribute, Evidence
 from reconciler.core.plan import Action, Consented, Outcome, Status
 from reconciler.core.planfile import action_document, read_action
 from reconciler.store.contract import Store
 
 DAY = timedelta(hours=24)
+NO_EVIDENCE = Evidence()
 SENT = frozenset({Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN, Status.PARTIAL})
 """Ends after which consent is spent.  An action that the service turned down, or that was never sent,
 has had no effect: its consent stands."""
@@ -33,8 +36,8 @@ class Record:
     approval: str
     file: str
     """Where the approval stood."""
-    action: Mapping[str, Any]
-    """The action's words, as `planfile.action_document` writes them."""
+    action: Action
+    """What was announced; of its evidence nothing is remembered, as years of it have to fit into memory."""
     removes: bool
     status: Status | None
     """None while nobody knows: the run was interrupted."""
@@ -44,7 +47,7 @@ class Record:
     @property
     def id(self) -> str:
         """The id of the action."""
-        return str(self.action["id"])
+        return self.action.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,7 @@ class History:
         for record in self.records:
             counted = record.status is None or record.status in SENT
             if record.removes and counted and now - record.at <= DAY:
-                kind = str(record.action["address"]).split("/", 3)[2]
-                counts[str(record.action["tenant"]), kind] += 1
+                counts[record.action.tenant, record.action.address.kind] += 1
         return dict(counts)
 
     def verified_since(self, now: datetime, window: timedelta) -> list[Record]:
@@ -84,15 +86,15 @@ class History:
             if record.status is Status.VERIFIED and record.ended and now - record.ended <= window
         ]
 
-    def grants(self) -> dict[tuple[str, str, str], Record]:
-        """The newest grant that was sent for each (address, role, principal) and not taken away since."""
-        standing: dict[tuple[str, str, str], Record] = {}
+    def grants(self) -> dict[tuple[Address, Attribute], Record]:
+        """The newest grant that was sent for each fact of each thing and not taken away since."""
+        standing: dict[tuple[Address, Attribute], Record] = {}
         for record in self.records:
             if record.status not in SENT:
                 continue
-            key = (record.action["address"], record.action["role"], record.action["principal"])
+            key = (record.action.address, record.action.attribute)
             standing.pop(key, None)
-            if record.action["after"] is not None:
+            if record.action.after is not None:
                 standing[key] = record
         return standing
 
@@ -153,71 +155,98 @@ def _line(**fields: Any) -> str:
 
 def read(store: Store, environment: str) -> History:
     """Fold all journals of an environment; raises StoreError when one is damaged or belongs elsewhere."""
-    announced: dict[tuple[str, str], dict[str, Any]] = {}
-    status: dict[str, tuple[str, Status]] = {}
-    order: list[tuple[str, str]] = []
+    announced: dict[_Key, _Announced] = {}
+    ends: dict[_Key, tuple[datetime, Status]] = {}
+    known: dict[Any, Any] = {}
     for name in store.names():
         for event in _events(store, name):
-            if event["event"] == "announced":
-                if event["environment"] != environment:
-                    raise StoreError(
-                        f"{name}: this is the journal of {event['environment']!r}, not of {environment!r}; "
-                        "check `store` in the environment's file"
-                    )
-                key = (event["run"], event["action"]["id"])
-                announced[key] = event
-                order.append(key)
-            else:
-                _settle(event, announced, status)
-    return History(
-        records=tuple(_record(announced[key], status.get(_key(key))) for key in dict.fromkeys(order))
+            if isinstance(event, _Settled):
+                # A later run may settle what an interrupted one announced: it names the run it speaks of.
+                if event.key in announced:
+                    ends[event.key] = (event.at, event.status)
+                continue
+            if event.action.environment != environment:
+                raise StoreError(
+                    f"{name}: this is the journal of {event.action.environment!r}, not of {environment!r}; "
+                    "check `store` in the environment's file"
+                )
+            action = _lean(event.action, known)
+            announced[event.run, action.id] = event._replace(action=action)
+    return History(records=tuple(_record(event, ends.get(key)) for key, event in announced.items()))
+
+
+_Key = tuple[str, str]
+"""A run, and the id of an action that it announced."""
+
+
+class _Announced(NamedTuple):
+    """An event of that name: an action is about to be sent."""
+
+    at: datetime
+    run: str
+    approval: str
+    file: str
+    action: Action
+    removes: bool
+
+
+class _Settled(NamedTuple):
+    """An event of that name: how an action ended."""
+
+    at: datetime
+    key: _Key
+    status: Status
+
+
+def _lean(action: Action, known: dict[Any, Any]) -> Action:
+    """The same action in little memory: what is equal in many of them is there once, evidence not at all."""
+
+    def same(value: Any) -> Any:
+        # Tuples of different types may be equal and are not the same.
+        return known.setdefault((type(value), value), value)
+
+    return replace(
+        action,
+        address=same(action.address),
+        attribute=same(action.attribute),
+        before=same(action.before),
+        after=same(action.after),
+        tenant=same(action.tenant),
+        source=same(action.source),
+        because=same(action.because),
+        needs=(),
+        evidence=NO_EVIDENCE,
     )
 
 
-def _key(key: tuple[str, str]) -> str:
-    return "\x00".join(key)
-
-
-def _settle(
-    event: Mapping[str, Any],
-    announced: Mapping[tuple[str, str], Any],
-    status: dict[str, tuple[str, Status]],
-) -> None:
-    # A later run may settle what an interrupted one announced: it names the run that it speaks of.
-    if (event["of"], event["id"]) in announced:
-        status[_key((event["of"], event["id"]))] = (event["at"], Status(event["status"]))
-
-
-def _record(event: Mapping[str, Any], end: tuple[str, Status] | None) -> Record:
+def _record(event: _Announced, end: tuple[datetime, Status] | None) -> Record:
     return Record(
-        at=datetime.fromisoformat(event["at"]),
-        run=event["run"],
-        environment=event["environment"],
-        approval=event["approval"],
-        file=event["file"],
-        action=event["action"],
-        removes=event["removes"],
+        at=event.at,
+        run=event.run,
+        environment=event.action.environment,
+        approval=event.approval,
+        file=event.file,
+        action=event.action,
+        removes=event.removes,
         status=end[1] if end else None,
-        ended=datetime.fromisoformat(end[0]) if end else None,
+        ended=end[0] if end else None,
     )
 
 
-def _events(store: Store, name: str) -> list[dict[str, Any]]:
+def _events(store: Store, name: str) -> Iterator[_Announced | _Settled]:
     lines = store.lines(name)
-    events = []
     for number, line in enumerate(lines, 1):
         try:
             event = json.loads(line)
         except (ValueError, RecursionError) as error:
             if number == len(lines):
-                break  # A crash tore the last line: what it announced was never sent.
+                return  # A crash tore the last line: what it announced was never sent.
             raise _damaged(name, number, error) from None
         try:
-            _check(event)
+            understood = _understood(event)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _damaged(name, number, error) from None
-        events.append(event)
-    return events
+        yield understood
 
 
 def _damaged(name: str, number: int, error: Exception) -> StoreError:
@@ -227,21 +256,30 @@ def _damaged(name: str, number: int, error: Exception) -> StoreError:
     )
 
 
-def _check(event: Any) -> None:
-    """Raises ValueError, KeyError, TypeError or AttributeError unless the event can be counted on."""
+def _understood(event: Any) -> _Announced | _Settled:
+    """The event; raises ValueError, KeyError, TypeError or AttributeError unless it can be counted on."""
     if event["v"] != 1:
         raise ValueError(f"version {event['v']}")
-    if datetime.fromisoformat(event["at"]).tzinfo is None:
+    at = datetime.fromisoformat(event["at"])
+    if at.tzinfo is None:
         raise ValueError(f"{event['at']} is in no time zone")
     match event["event"]:
         case "announced":
-            read_action(event["environment"], event["action"])
-            words = [event[key] for key in ("run", "environment", "approval", "file")]
+            run, environment, approval, file = _texts(event, "run", "environment", "approval", "file")
+            action = read_action(environment, event["action"])
             if not isinstance(event["removes"], bool):
                 raise TypeError("removes")
+            return _Announced(at, run, approval, file, action, event["removes"])
         case "settled":
-            words = [event["of"], event["id"], Status(event["status"])]
+            of, ident = _texts(event, "of", "id")
+            return _Settled(at, (of, ident), Status(event["status"]))
         case other:
             raise ValueError(f"event {other!r}")
+
+
+def _texts(event: Any, *names: str) -> list[str]:
+    words = [event[name] for name in names]
     if not all(isinstance(word, str) for word in words):
         raise TypeError("a text is missing")
+    # Runs and approvals come up in many events.
+    return [sys.intern(word) for word in words]

@@ -11,13 +11,13 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import yaml
@@ -28,6 +28,7 @@ from reconciler.emulator.server import Emulator
 from tests.policy.repository import Repository
 
 ESTATE = Path(__file__).parent / "estate"
+HOME = Path(__file__).resolve().parents[2]
 BEGIN = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 APPS = {
     "plan": ("aaaaaaaa-0000-4000-8000-000000000001", "canary-plan-secret"),
@@ -153,31 +154,35 @@ class Desk:
                 code = end.code if isinstance(end.code, int) else 1
         return Said(code, out.getvalue(), err.getvalue())
 
-    def spawn(self, *arguments: str, cwd: Path | None = None, **environ: str | None) -> Said:
-        """Run a command in a process of its own, by the real clock."""
-        with self.process(*arguments, cwd=cwd, **environ) as process:
+    def spawn(self, *arguments: str, **settings: Any) -> Said:
+        """Run a command in a process of its own, by the real clock; takes what `process` takes."""
+        with self.process(*arguments, **settings) as process:
             out, err = process.communicate(timeout=60)
         return Said(process.returncode, out, err)
 
     @contextmanager
     def process(
-        self, *arguments: str, cwd: Path | None = None, **environ: str | None
+        self,
+        *arguments: str,
+        program: Sequence[str] = ("-m", "reconciler"),
+        stdout: int | IO[Any] = subprocess.PIPE,
+        cwd: Path | None = None,
+        **environ: str | None,
     ) -> Iterator[subprocess.Popen[str]]:
         """A command that is running; it is ended with the block."""
-        chosen = {**os.environ, **signed_in("apply" in arguments), **environ}
-        root = str(Path(__file__).resolve().parents[2])
+        chosen = {**os.environ, **signed_in("apply" in arguments), "PYTHONPATH": str(HOME), **environ}
         process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *arguments],
-            cwd=cwd or self.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, encoding="utf-8",
-            env={name: value for name, value in chosen.items() if value is not None} | {"PYTHONPATH": root},
+            [sys.executable, *program, *arguments],
+            cwd=cwd or self.root, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+            text=True, encoding="utf-8", errors="replace",
+            env={name: value for name, value in chosen.items() if value is not None},
         )  # fmt: skip
         try:
             yield process
         finally:
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+                process.communicate()
 
 
 def signed_in(writing: bool) -> dict[str, str]:

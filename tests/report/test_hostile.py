@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -158,6 +158,7 @@ def test_html_is_inert(text: str) -> None:
 
 
 @given(WORDS, WORDS)
+@example("a,line=9:8%2C", "100 % ,::error::%0A")
 def test_an_annotation_says_what_it_should_and_no_more(file: str, message: str) -> None:
     line = f"::error file={workflow_property(file)},line=3,col=4::{workflow(message)}"
     assert "\n" not in line and "\r" not in line

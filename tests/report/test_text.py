@@ -88,6 +88,13 @@ def test_grants_on_other_terms_are_not_folded_with_the_rest() -> None:
     assert "+ grant  user:3@x.example" in told
 
 
+def test_several_findings_of_one_thing_are_all_told() -> None:
+    for columns in (80, 120, 200):
+        told = text(rich(), columns)
+        assert "user:eve@corp.example holds Storage Blob Data Contributor" in told
+        assert "sp:reconciler-plan holds Storage Blob" in told
+
+
 def test_the_legend_comes_with_actions_only() -> None:
     assert LEGEND in text(rich())
     assert LEGEND not in text(quiet())
