@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 
 from reconciler.core.model import Address, Live, Value
@@ -41,13 +42,18 @@ class Hands:
     """Called once per action as soon as its end is known."""
 
 
-@dataclass(slots=True)
+@dataclass
 class _Run:
     """The state of one apply."""
 
     hands: Hands
     approved: ApprovedPlan
     ended: dict[str, Outcome] = field(default_factory=dict)
+
+    @cached_property
+    def planned(self) -> Mapping[str, Action]:
+        """Every action of the plan by its id."""
+        return {action.id: action for action in self.approved.plan.actions}
 
     def end(self, action: Action, status: Status, reason: str = "") -> Outcome:
         outcome = Outcome(action=action.id, status=status, reason=reason)
@@ -94,8 +100,7 @@ def _status(need: str, run: _Run) -> Status | None:
 
 
 def _why_deferred(unmet: Sequence[str], run: _Run) -> str:
-    by_id = {action.id: action for action in run.approved.plan.actions}
-    need = by_id.get(unmet[0])
+    need = run.planned.get(unmet[0])
     what = (
         f"{need.verb} {need.attribute.principal or need.address} on {need.address}" if need else unmet[0][:12]
     )
