@@ -35,14 +35,14 @@ def run(arguments: Namespace) -> int:
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReconcilerError(f"the seed {arguments.seed} describes no estate: {error}") from None
-    say(f"trust {ca_file}; one port for each service:")
-    for port, name in emulator.ports.items():
-        print(f"https://127.0.0.1:{port}  {name}", flush=True)
-    if arguments.seed is None:
-        say(SAMPLE_IDENTITIES)
-    say("state, log and faults: /__emulator__/ on every port. Ctrl-C ends it, and forgets everything.")
     # The server ends well first, and then raises the signal once more for whoever waits for it.
     with contextlib.suppress(KeyboardInterrupt):
+        say(f"trust {ca_file}; one port for each service:")
+        for port, name in emulator.ports.items():
+            print(f"https://127.0.0.1:{port}  {name}", flush=True)
+        if arguments.seed is None:
+            say(SAMPLE_IDENTITIES)
+        say("state, log and faults: /__emulator__/ on every port. Ctrl-C ends it, and forgets everything.")
         server.run(sockets=sockets)
     return 0
 

@@ -159,6 +159,10 @@ def open_cloud(
         directory = opened["entra"].directory
         directory.pins = pins
         yield Cloud(providers=opened, directory=directory, kinds=KINDS)
+    except KeyboardInterrupt:
+        # Taking leave of every service in good order could take as long as the answers that nobody awaits.
+        opened.clear()
+        raise
     finally:
         for provider in opened.values():
             provider.close()

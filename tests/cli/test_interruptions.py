@@ -1,0 +1,159 @@
+"""Ctrl-C, a cancelled job, a killed process: one line or none, a journal that holds, a rerun that finishes.
+
+These run in processes of their own, by the real clock.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator.faults import Fault
+from tests.cli.desk import HOME, Desk
+from tests.cli.facts import held
+from tests.stories.story import writes
+
+SOON = 15.0
+"""Seconds: a guard against whoever waits for answers that will not come; it takes a fraction of one."""
+MEMBERS = {"members": ["user:ana", "user:bo"], "owners": ["user:lea"]}
+
+
+@pytest.fixture
+def approved(desk: Desk) -> Desk:
+    """A desk whose first plan is approved but for the guardrail; the journal's clock is the real one."""
+    desk.run("plan", "--out", "plan.json")
+    desk.run("approve", "plan.json", "--because", "CHG-1", "--expires", "2099-01-01")
+    desk.commit("lea")
+    desk.emulator.world.clock.frozen_at = None
+    return desk
+
+
+def wait(reached: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Until the emulator has seen something; fails when the process ends before."""
+    until = time.monotonic() + 30
+    while not reached():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def stop(process: subprocess.Popen[str], number: int, times: int = 1) -> tuple[int, str, str]:
+    started = time.monotonic()
+    for _ in range(times):
+        process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - started < SOON
+    return process.returncode, out, err
+
+
+def journal(desk: Desk) -> list[dict[str, object]]:
+    files = sorted((desk.root / ".reconciler/store/test/journal").glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+
+
+def written(desk: Desk) -> list[str]:
+    return [f"{entry.method} {entry.service}" for entry in desk.emulator.world.log.entries if writes(entry)]
+
+
+@pytest.mark.parametrize("service", ["entra", "graph", "databricks/ws", "lake/.*"])
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_ctrl_c_while_reading(approved: Desk, command: str, service: str) -> None:
+    """A service that takes five minutes holds nobody back who has had enough."""
+    fault = Fault(service=service, kind="delay", seconds=300, times=None)
+    approved.emulator.world.faults.add(fault)
+    text = (approved.root / "policies/environment.yaml").read_text("utf-8")
+    approved.write("policies/environment.yaml", text.replace("patience: 4", "patience: 300"))
+    approved.commit("noor")
+    before = held(approved.emulator)
+    with approved.process(command) as process:
+        wait(lambda: fault.struck, process)
+        code, out, err = stop(process, signal.SIGINT)
+    assert code == 130
+    assert err.splitlines() == [err.strip()]
+    assert err.startswith("reconciler: interrupted; ")
+    assert out == ""
+    assert held(approved.emulator) == before
+    assert not (approved.root / ".reconciler/store/test/journal").exists()
+
+
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 3), (signal.SIGTERM, 1)])
+def test_stopped_while_writing(approved: Desk, number: int, times: int) -> None:
+    """A write has been announced, its answer is awaited, it had no effect.  The same command finishes."""
+    fault = Fault(service="graph", method="PATCH|POST", target="/groups/", kind="delay", seconds=300)
+    approved.emulator.world.faults.add(fault)
+    with approved.process("apply") as process:
+        wait(lambda: fault.struck, process)
+        code, _, err = stop(process, number, times)
+    assert code == 130
+    assert err.startswith("reconciler: interrupted; what was sent is in the journal: run the same command")
+    assert "Traceback" not in err
+    assert {line["event"] for line in journal(approved)} == {"announced"}
+    again = approved.spawn("apply")
+    assert again.code == 3, "the guardrail still stands"
+    assert "settled from an interrupted run" in again.err
+    assert held(approved.emulator)["group red-ds"] == MEMBERS
+    assert "group:red-ds:r-x" in held(approved.emulator)["path data/red"]
+    assert approved.spawn("plan").out.count("+ grant  ") == 1, "the legend's"
+
+
+def test_killed_after_the_effect(approved: Desk) -> None:
+    """The effect is there and nobody could write that down: it is settled by reading, and not sent again."""
+    with approved.process("apply") as process:
+        wait(lambda: written(approved), process)
+        process.kill()
+        process.communicate()
+    first = [line for line in journal(approved) if line["event"] == "announced"]
+    assert first
+    if any(line["event"] == "settled" for line in journal(approved)):
+        pytest.skip("the machine was too slow to kill it in time")
+    again = approved.spawn("apply")
+    assert again.code == 3
+    assert "settled from an interrupted run" in again.err
+    assert len([text for text in written(approved) if text.endswith("graph")]) == 1
+    assert held(approved.emulator)["group red-ds"] == MEMBERS
+    assert not (approved.root / ".reconciler/store/test/lock.holder").exists()
+
+
+def test_ctrl_c_while_verifying(approved: Desk) -> None:
+    """A reading that does not come keeps the run from settling what it sent."""
+    approved.emulator.world.faults.add(
+        Fault(service="graph", target="batch|getByIds|/members", kind="delay", seconds=300, times=0)
+    )
+    with approved.process("apply") as process:
+        wait(lambda: written(approved), process)
+        approved.emulator.world.faults.active[0].times = None
+        code, _, err = stop(process, signal.SIGINT)
+    assert code == 130
+    assert len(err.splitlines()) == 1
+    approved.emulator.world.faults.clear()
+    assert approved.spawn("apply").code == 3
+    assert held(approved.emulator)["group red-ds"] == MEMBERS
+
+
+def test_ctrl_c_ends_the_emulator_well(desk: Desk, tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    with desk.process("emulator", "serve", "--port", "0", "--ca", str(ca_file)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("https://127.0.0.1:")
+        code, _, err = stop(process, signal.SIGINT)
+    assert code == 0
+    assert "Traceback" not in err
+    assert "interrupted" not in err
+
+
+def test_ctrl_c_ends_the_demo_in_one_line(desk: Desk, tmp_path: Path) -> None:
+    with desk.process("demo", cwd=HOME, TMPDIR=str(tmp_path), PYTHONUNBUFFERED="1") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "reconciler plan" in line:
+                break
+        code, _, err = stop(process, signal.SIGINT)
+    assert code == 130
+    assert "Traceback" not in err
+    assert "reconciler: interrupted" in err.splitlines()[-1]
