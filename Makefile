@@ -75,10 +75,12 @@ clean: ## remove what builds and checks leave behind (.venv stays)
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-emit-find-links --custom-compile-command 'make lock'
 
+# --no-deps, as the lock is the whole resolution: pip would look up the newest release of what somebody
+# requires with an extra (`pydantic[email]`), and refuse it as not pinned once there is a newer one.
 $(VENV)/.stamp-demo: requirements.txt pyproject.toml
 	@$(call make_venv)
 	@echo "installing the tool into $(VENV) (once)"
-	@$(PIP) install -q --require-hashes -r requirements.txt
+	@$(PIP) install -q --no-deps --require-hashes -r requirements.txt
 	@$(PIP) install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -86,7 +88,7 @@ $(VENV)/.stamp-demo: requirements.txt pyproject.toml
 $(VENV)/.stamp-dev: requirements-dev.txt requirements.txt pyproject.toml
 	@$(call make_venv)
 	@echo "installing the tool and what checks it into $(VENV) (once)"
-	@$(PIP) install -q --require-hashes -r requirements-dev.txt
+	@$(PIP) install -q --no-deps --require-hashes -r requirements-dev.txt
 	@$(PIP) install -q --no-deps --no-build-isolation -e .
 	@touch $(VENV)/.stamp-demo $@
 

@@ -52,6 +52,11 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong and how to go on."""
         self.exit(1, f"{self.prog}: {message}\nsee `{self.prog} --help`\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help as everything is printed: argparse would keep silent where that fails."""
+        if message:
+            (file or sys.stderr).write(message)
+
 
 def _day(text: str) -> date:
     try:

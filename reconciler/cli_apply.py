@@ -16,6 +16,7 @@ from reconciler.apply import Hands, settle_interrupted
 from reconciler.cli_plan import write
 from reconciler.cli_session import (
     KINDS,
+    Listener,
     Session,
     Teller,
     begin,
@@ -23,7 +24,6 @@ from reconciler.cli_session import (
     now,
     open_cloud,
     say,
-    show,
     vocabularies,
 )
 from reconciler.cli_show import read_plan
@@ -83,11 +83,12 @@ def _apply(
         tell.close()
     # Two runs of one second, with the same plan, must not share a file.
     run_name = f"{now():%Y%m%dT%H%M%SZ}-{made.plan.digest[:12]}-{secrets.token_hex(3)}"
+    listener = Listener()
     journal = Journal(session.store, f"journal/{run_name}.jsonl", run_name, session.environment.name)
     for record, outcome in settle_interrupted(
         session.inputs.history, made.seen, made.desired.addresses, journal, now()
     ):
-        what = f"{record.action.verb} {record.action.address}"
+        what = f"{record.action.verb} {plain(str(record.action.address))}"
         say(f"settled from an interrupted run: {what}: {outcome.reason}")
     hands = Hands(
         providers=cloud.providers,
@@ -95,12 +96,13 @@ def _apply(
         journal=journal,
         now=now,
         pause=time.sleep,
-        tell=lambda action, outcome: show(ended(action, outcome, KINDS, columns())),
+        tell=lambda action, outcome: listener(ended(action, outcome, KINDS, columns())),
     )
     done = carry_out(made, court(session.inputs, revision, made.plan), saved, hands)
-    show([*outcome_lines(done.approved, done.outcomes, KINDS, columns()), *_shortfalls(made.plan)])
+    listener([*outcome_lines(done.approved, done.outcomes, KINDS, columns()), *_shortfalls(made.plan)])
     if arguments.markdown:
         write(arguments.markdown, outcomes_markdown(done.approved, done.outcomes, KINDS))
+    listener.close()
     return _code(made, done.approved, done.outcomes)
 
 

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from reconciler.cli_plan import write
-from reconciler.cli_session import now, say
+from reconciler.cli_session import now, out, say
 from reconciler.cli_show import read_plan
 from reconciler.core.approval import PLATFORM
 from reconciler.core.errors import BadPlanFile, ReconcilerError
@@ -43,7 +43,7 @@ def run(arguments: Namespace) -> int:
     _readable(files)
     for path, text in files.items():
         write(arguments.root / path, text)
-        print(path)
+        out(f"{path}\n")
     say("commit them; they count once they are on the protected branch, put there by somebody entitled")
     return 0
 

@@ -13,6 +13,7 @@ from reconciler.cli_session import (
     begin,
     columns,
     open_cloud,
+    out,
     say,
     show,
     vocabularies,
@@ -73,11 +74,11 @@ def _check_tenants(tenants: Sequence[str], session: Session) -> None:
 
 def print_plan(made: Plan, form: str, changed: frozenset[str] | None = None) -> None:
     if form == "json":
-        print(_json(made), end="")
+        out(_json(made))
     elif form == "markdown":
         from reconciler.report.markdown import comment
 
-        print(comment(made, KINDS, changed=changed), end="")
+        out(comment(made, KINDS, changed=changed))
     else:
         from reconciler.report.text import plan_lines
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from reconciler.cli_plan import write
-from reconciler.cli_session import say, tree, vocabularies
+from reconciler.cli_session import out, say, tree, vocabularies
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.vocabulary import Problem
 from reconciler.report.clean import as_json, plain, workflow, workflow_property
@@ -35,15 +35,15 @@ def _validate(arguments: Namespace) -> int:
 def _tell(problems: Sequence[Problem], notes: Sequence[Problem], form: str) -> None:
     if form == "json":
         told = [("error", problem) for problem in problems] + [("note", note) for note in notes]
-        print(as_json([_entry(level, problem) for level, problem in told]), end="")
+        out(as_json([_entry(level, problem) for level, problem in told]))
         return
     for level, problem in [("error", each) for each in problems] + [("notice", each) for each in notes]:
         place = problem.source
         if form == "github":
             where = f"file={workflow_property(place.file)},line={place.line},col={place.column}"
-            print(f"::{level} {where}::{workflow(problem.text)}")
+            out(f"::{level} {where}::{workflow(problem.text)}\n")
         elif level == "error":
-            print(plain(str(problem)))
+            out(f"{plain(str(problem))}\n")
         else:
             say(f"note: {plain(str(problem))}")
 

@@ -125,6 +125,11 @@ def as_program(command: Callable[[], int]) -> int:
         code = command()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
+    except BrokenPipeError:
+        deafen()
+        code = 1
+    except OSError as error:
+        code = _unwritable(error)
     code = _flushed(code)
     if code == INTERRUPTED:
         os._exit(code)
@@ -139,10 +144,14 @@ def _flushed(code: int) -> int:
         deafen()
         return code or 1
     except OSError as error:
-        deafen()
-        print(f"reconciler: cannot write the output: {error.strerror}", file=sys.stderr)
-        return 1
+        return _unwritable(error)
     return code
+
+
+def _unwritable(error: OSError) -> int:
+    deafen()
+    print(f"reconciler: cannot write the output: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 def deafen() -> None:

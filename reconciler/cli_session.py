@@ -7,14 +7,14 @@ import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.environment import Environment
-from reconciler.core.errors import PolicyError, Unreviewed
+from reconciler.core.errors import PolicyError, ReconcilerError, Unreviewed
 from reconciler.core.model import Kind
 from reconciler.core.vocabulary import Problem, Vocabulary
 from reconciler.providers.registry import VOCABULARIES
@@ -45,10 +45,20 @@ def columns() -> int:
     return shutil.get_terminal_size((100, 40)).columns
 
 
+def out(text: str) -> None:
+    """Data on standard output; raises ReconcilerError when that is full, BrokenPipeError when unread."""
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ReconcilerError(f"cannot write the output: {error.strerror}") from None
+
+
 def show(lines: Iterable[Line]) -> None:
-    """Print lines on standard output: with colours on a terminal, unless NO_COLOR is set."""
+    """Print lines on standard output: with colours on a terminal, unless NO_COLOR is set; raises as `out`."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        sys.stdout.write(plain(lines))
+        out(plain(lines))
         return
     from rich.console import Console
     from rich.text import Text
@@ -58,9 +68,31 @@ def show(lines: Iterable[Line]) -> None:
         console.print(Text.assemble(*((text, STYLES.get(style, "")) for style, text in line)))
 
 
+class Listener:
+    """Whom a run is told to while it goes on: it goes on as well when nobody can be told any more."""
+
+    def __init__(self) -> None:
+        self._gone: Exception | None = None
+
+    def __call__(self, lines: Iterable[Line]) -> None:
+        """Print lines, unless that has failed before."""
+        if self._gone is None:
+            try:
+                show(lines)
+                sys.stdout.flush()
+            except (ReconcilerError, OSError) as error:
+                self._gone = error
+
+    def close(self) -> None:
+        """Raise what kept lines from being told; to be called once everything is done."""
+        if self._gone is not None:
+            raise self._gone
+
+
 def say(text: str) -> None:
-    """A word to the person beside the data: on standard error."""
-    print(text, file=sys.stderr)
+    """A word to the person beside the data: on standard error.  Nothing stops because it cannot be said."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 class Teller:
