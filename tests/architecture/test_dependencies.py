@@ -71,8 +71,8 @@ def test_what_is_declared_is_explained_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("lock", "groups"),
     [
-        ("requirements.txt", ("run", "emulator", "build")),
-        ("requirements-dev.txt", ("run", "emulator", "build", "dev")),
+        ("requirements.txt", ("run", "emulator", "lake", "build")),
+        ("requirements-dev.txt", ("run", "emulator", "lake", "spark", "build", "dev")),
     ],
 )
 def test_what_is_declared_is_locked(lock: str, groups: tuple[str, ...]) -> None:
