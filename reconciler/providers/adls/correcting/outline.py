@@ -8,7 +8,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from reconciler.providers.adls.correcting.requests import Need
 
@@ -34,15 +33,9 @@ class Outline:
         return len(self.parents)
 
 
-class Step(NamedTuple):
-    """One path on a walk through a tree."""
-
-    path: str
-    need: int
-    around: int
-    """The number of the directory that it is directly in; -1 for the topmost path."""
-    number: int
-    """Its own number where it is a directory, else -1."""
+Step = tuple[str, int, int, int]
+"""One path on a walk: its name, the number of its need, the number of the directory around it (-1 for the
+topmost path), and its own number where it is a directory, else -1."""
 
 
 def walk(paths: Iterable[tuple[str, int]], needs: Sequence[Need]) -> Iterator[Step]:
@@ -50,20 +43,23 @@ def walk(paths: Iterable[tuple[str, int]], needs: Sequence[Need]) -> Iterator[St
 
     The topmost path counts as a directory whatever its need says: it is what a call would begin at.
     """
+    directories = [need.directory for need in needs]
     bases: list[str] = []
     numbers: list[int] = []
-    number = 0
+    base, around, number = "", -1, 0
     for path, need in paths:
-        while bases and not path.startswith(bases[-1]):
+        while not path.startswith(base):
             bases.pop()
             numbers.pop()
-        if not bases and number:
-            raise ValueError(f"{path!r} is not below the first path, or not in listing order")
-        if number and not needs[need].directory:
-            yield Step(path, need, numbers[-1], -1)
+            if not bases:
+                raise ValueError(f"{path!r} is not below the first path, or not in listing order")
+            base, around = bases[-1], numbers[-1]
+        if number and not directories[need]:
+            yield path, need, around, -1
             continue
-        yield Step(path, need, numbers[-1] if numbers else -1, number)
-        bases.append(f"{path}/" if path else "")
+        yield path, need, around, number
+        base, around = f"{path}/" if path else "", number
+        bases.append(base)
         numbers.append(number)
         number += 1
 

@@ -196,20 +196,21 @@ class _Script:
     def calls(self, paths: Iterable[tuple[str, int]], needs: Sequence[Need]) -> list[Call]:
         self._descend()
         script: list[tuple[tuple[float, float, int], bool, int, Call]] = []
-        waiting = {number: (turn, call) for turn, number, call in self.turns}
-        several: dict[int, list[tuple[Turn, int]]] = {}
+        calls: dict[int, list[tuple[Turn, int]]] = {}
         for turn, number, call in self.turns:
-            several.setdefault(number, []).append((turn, call))
-        for at, step in enumerate(walk(paths, needs)):
-            if step.number in waiting:
-                for turn, call in several[step.number]:
-                    script.append(((*turn, 1), False, at, self._recursive(step.path, step.number, call)))
-            home = step.number if step.number >= 0 else step.around
-            for slot in self._singles(step.need, home):
-                after = needs[step.need].after
-                assert after is not None
+            calls.setdefault(number, []).append((turn, call))
+        writes: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
+        for at, (path, need, around, number) in enumerate(walk(paths, needs)):
+            for turn, call in calls.get(number, ()):
+                script.append(((*turn, 1), False, at, self._recursive(path, number, call)))
+            key = need, around if number < 0 else number
+            slots = writes.get(key)
+            if slots is None:
+                slots = writes[key] = self._singles(*key)
+            after = needs[need].after
+            if after is not None:
                 # What is created meanwhile inherits from directories that have their new list already.
-                script.append((slot, step.number < 0, at, Single(step.path, after)))
+                script += ((slot, number < 0, at, Single(path, after)) for slot in slots)
         script.sort(key=lambda line: line[:3])
         return [call for *_, call in script]
 
