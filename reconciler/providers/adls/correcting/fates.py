@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import NamedTuple
 
-from reconciler.providers.adls.acl import Acl
+from reconciler.providers.adls.acl import Acl, Entry
 from reconciler.providers.adls.correcting.candidates import Candidate
 from reconciler.providers.adls.correcting.requests import Need
-from reconciler.providers.adls.correcting.semantics import between, effect, same
+from reconciler.providers.adls.correcting.semantics import between, effect, same, spoken
 
 Matrix = tuple[tuple[float, ...], ...]
+Named = tuple[bool, Entry]
+"""A named entry, of the default list or of the access list."""
 
 
 @dataclass(slots=True)
@@ -29,6 +32,12 @@ class Fate:
     values: list[Acl] = field(default_factory=list)
     steps: list[list[int]] = field(default_factory=list)
     """By value and call, the value that follows; -1 where nobody may pass through it."""
+    kinds: list[int] = field(default_factory=list)
+    """By call, a number that is equal for calls that do the same to all the values."""
+    suits: int = 0
+    """The calls that some value may go through, as bits."""
+    idle: int = 0
+    """The calls that change no value, as bits."""
     matrices: list[Matrix] = field(default_factory=list)
     """The first is that of no call at all."""
     _numbers: dict[Matrix, int] = field(default_factory=dict)
@@ -38,10 +47,27 @@ class Fate:
         self._value(self.need.before)
         if self.written is not None:
             self._value(self.need.after or self.need.before)
-        for value in self.values:  # grows while it is walked
-            self.steps.append([self._follow(value, call) for call in self.calls])
+        self._walk()
         size = range(len(self.values))
         self._number(tuple(tuple(self._write(a, b) for b in size) for a in size))
+
+    def _walk(self) -> None:
+        """Follow every call from every value; most concern somebody else, and are seen through at once."""
+        bounds = _Bounds.of(self.need)
+        hopeful = [bounds.hold(call, self.need.directory) for call in self.calls]
+        for value in self.values:  # grows while it is walked
+            self.steps.append(
+                [
+                    self._follow(value, call) if hope else -1
+                    for call, hope in zip(self.calls, hopeful, strict=True)
+                ]
+            )
+        kinds: dict[tuple[int, ...], int] = {}
+        still = tuple(range(len(self.values)))
+        for call, does in enumerate(zip(*self.steps, strict=True)):
+            self.kinds.append(kinds.setdefault(does, len(kinds)))
+            self.suits |= (max(does) >= 0) << call
+            self.idle |= (does == still) << call
 
     @property
     def written(self) -> int | None:
@@ -62,14 +88,14 @@ class Fate:
         return same(self.values[value], self.need.after or self.need.before, self.need.directory)
 
     def joined(self, matrix: int, call: int, *, first: bool) -> int:
-        """The matrix with one more call, before all others or after them."""
-        key = matrix, call, first
+        """The matrix with one more call, before all others or after them; -1 where no value comes through."""
+        key = matrix, self.kinds[call], first
         if key not in self._joined:
             none, other = self.matrices[0], self.matrices[matrix]
             size = range(len(self.values))
             step = tuple(tuple(0.0 if self.steps[a][call] == b else inf for b in size) for a in size)
             made = _product(none, _product(step, other)) if first else _product(_product(other, step), none)
-            self._joined[key] = self._number(made)
+            self._joined[key] = -1 if min(map(min, made)) == inf else self._number(made)
         return self._joined[key]
 
     def slots(self, calls: Sequence[int]) -> tuple[int, ...]:
@@ -123,6 +149,35 @@ class Fate:
         if number == len(self.matrices):
             self.matrices.append(matrix)
         return number
+
+
+class _Bounds(NamedTuple):
+    """Which named entries a path has at both ends, and at either: it may not lose the ones or get others."""
+
+    both: frozenset[Named]
+    either: frozenset[Named]
+
+    @staticmethod
+    def of(need: Need) -> _Bounds:
+        """Those of paths of one need."""
+        before = _named(need.before, need.directory)
+        after = before if need.after is None else _named(need.after, need.directory)
+        return _Bounds(before & after, before | after)
+
+    def hold(self, call: Candidate, directory: bool) -> bool:
+        """Whether a call may be one that such a path passes through."""
+        access, default = spoken(call.entries)
+        named = {(False, entry) for entry in access if entry.who}
+        named |= {(True, entry) for entry in default if entry.who and directory}
+        if call.mode == "remove":
+            return named.isdisjoint(self.both)
+        return named <= self.either and (call.mode == "modify" or self.both <= named)
+
+
+def _named(acl: Acl, directory: bool) -> frozenset[Named]:
+    access = {(False, entry) for entry in acl.access.named}
+    default = acl.default.named if directory and acl.default is not None else ()
+    return frozenset(access | {(True, entry) for entry in default})
 
 
 def _preference(way: tuple[int, tuple[int, ...]]) -> tuple[int, tuple[int, ...]]:

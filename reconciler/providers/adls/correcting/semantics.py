@@ -16,7 +16,7 @@ from reconciler.providers.adls.acl import BITS, LIMIT, SPELLED, Acl, Entry, Scop
 from reconciler.providers.adls.canonical import parsed
 from reconciler.providers.adls.correcting.meaning import between, granted, same
 
-__all__ = ["between", "effect", "same", "spell"]
+__all__ = ["between", "effect", "same", "spell", "spoken"]
 
 BASE = ("user", "group", "other")
 Bits = Mapping[Entry, int]
@@ -29,7 +29,7 @@ def effect(mode: str, entries: str, text: str, directory: bool) -> Acl | None:
     None where the service refuses it, or where its documentation leaves open what it would do.
     """
     acl = parsed(text)
-    access, default = _spoken(entries)
+    access, default = spoken(entries)
     if not directory:
         default = {}  # Recorded: default entries pass a file by, and count as done.
     if mode == "set":
@@ -42,8 +42,9 @@ def effect(mode: str, entries: str, text: str, directory: bool) -> Acl | None:
     return None if any(scope.size > LIMIT for scope in scopes) else made
 
 
-def _spoken(entries: str) -> tuple[dict[Entry, int], dict[Entry, int]]:
-    """The entries of both scopes; those of a removal say nothing of rights."""
+@lru_cache(maxsize=10_000)
+def spoken(entries: str) -> tuple[Bits, Bits]:
+    """The entries of both scopes that a request names; those of a removal say nothing of rights."""
     scopes: tuple[dict[Entry, int], dict[Entry, int]] = ({}, {})
     for part in entries.split(","):
         kind, _, rest = part.removeprefix("default:").partition(":")
@@ -52,7 +53,7 @@ def _spoken(entries: str) -> tuple[dict[Entry, int], dict[Entry, int]]:
     return scopes
 
 
-def _set(acl: Acl, access: dict[Entry, int], default: dict[Entry, int]) -> Acl | None:
+def _set(acl: Acl, access: Bits, default: Bits) -> Acl | None:
     if not _whole(access) or (default and not _whole(default)):
         return None
     if acl.default is not None and not default:
@@ -67,7 +68,7 @@ def _whole(entries: Mapping[Entry, int]) -> bool:
     return all(Entry(kind) in entries for kind in BASE) and (Entry("mask") in entries or not named)
 
 
-def _modified(acl: Acl, access: dict[Entry, int], default: dict[Entry, int]) -> Acl | None:
+def _modified(acl: Acl, access: Bits, default: Bits) -> Acl | None:
     new = acl.access if not access else _merged(acl.access, access)
     if new is None:
         return None
@@ -80,19 +81,19 @@ def _modified(acl: Acl, access: dict[Entry, int], default: dict[Entry, int]) -> 
     return None if merged is None else Acl(new, merged)
 
 
-def _merged(scope: Scope, spoken: dict[Entry, int]) -> Scope | None:
+def _merged(scope: Scope, spoken: Bits) -> Scope | None:
     """The scope with these entries; None where it matters whether the mask is computed anew."""
     entries = {**_entries(scope), **spoken}
     return _scope(entries) if Entry("mask") in spoken else _either_way(entries)
 
 
-def _removed(acl: Acl, access: dict[Entry, int], default: dict[Entry, int]) -> Acl | None:
+def _removed(acl: Acl, access: Bits, default: Bits) -> Acl | None:
     new = _without(acl.access, access) if access else acl.access
     rest = _without(acl.default, default) if default and acl.default is not None else acl.default
     return None if new is None or (rest is None and acl.default is not None) else Acl(new, rest)
 
 
-def _without(scope: Scope, spoken: dict[Entry, int]) -> Scope | None:
+def _without(scope: Scope, spoken: Bits) -> Scope | None:
     """The scope without these entries; None where it matters whether the mask is computed anew."""
     return _either_way({e: bits for e, bits in _entries(scope).items() if e not in spoken or not e.who})
 
@@ -123,7 +124,7 @@ def _entries(scope: Scope) -> dict[Entry, int]:
     return {**found, Entry("other"): scope.other}
 
 
-def _scope(entries: dict[Entry, int]) -> Scope:
+def _scope(entries: Bits) -> Scope:
     left = dict(entries)
     owner, group, other = (left.pop(Entry(kind)) for kind in BASE)
     mask = left.pop(Entry("mask"), None)
