@@ -84,6 +84,7 @@ def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell:
         problems=tuple(str(problem) for problem in desired.problems),
         unpinned=tuple(_unpinned(desired, named, inputs.policies.pins(inputs.environment.name))),
         managed=drift.managed,
+        readings=tuple(sorted(live.readings, key=lambda each: (each.place, each.reader))),
     )
     return Planned(plan=sealed(made), desired=desired, live=live, seen=seen)
 
