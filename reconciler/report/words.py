@@ -187,8 +187,8 @@ def evidence(action: Action, speech: Speech) -> str:
 def lists(action: Action, speech: Speech) -> str:
     """What the paths that are not as wanted hold, where there are more of them than have been named.
 
-    `12,402 files and 31 folders are not as wanted, with 3 lists; commonest, on 12,000: owner rwx, …`; "" where
-    every one of them is a sample.
+    `12,402 files and 31 folders are not as wanted, with 3 lists; commonest, on 12,000: owner rwx, …`; ""
+    where every one of them is a sample.
     """
     evidence = action.evidence
     number = evidence.files + evidence.folders
