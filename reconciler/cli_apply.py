@@ -14,11 +14,11 @@ from pathlib import Path
 
 from reconciler.apply import Hands, settle_interrupted
 from reconciler.cli_plan import write
+from reconciler.cli_progress import Teller
 from reconciler.cli_session import (
     KINDS,
     Listener,
     Session,
-    Teller,
     begin,
     columns,
     now,

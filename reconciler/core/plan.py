@@ -16,6 +16,7 @@ from reconciler.core.model import (
     Evidence,
     Finding,
     Gap,
+    Reading,
     Source,
     Value,
     Verb,
@@ -107,6 +108,8 @@ class Plan:
     """Principals whose names no lock entry pins to an object id yet."""
     managed: int = 0
     """How many things were compared."""
+    readings: tuple[Reading, ...] = ()
+    """How each place was read that has more to tell of it than that it was."""
     digest: str = ""
 
 

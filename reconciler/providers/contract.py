@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from reconciler.core.errors import Unusable as Unusable
 from reconciler.core.model import Address, Identity, Kind, Live, Wanted
@@ -103,4 +103,18 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Let go of connections; the provider is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A provider that can tell every path behind an action, not only how many there are."""
+
+    def write_paths(self, actions: Sequence[Action], file: Path) -> int:
+        """Write a Parquet file with a row for each path of each of these actions, and count the rows.
+
+        The question has to have asked for `keep_paths`.  The columns are `action` (its id), `address`,
+        `principal`, `role`, `path`, `directory`, `before`, `after` and `acl`.  Raises OSError where the file
+        cannot be written.
+        """
         ...
