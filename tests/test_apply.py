@@ -16,7 +16,7 @@ from reconciler.core.diff import diff
 from reconciler.core.model import Address, Attribute, Found, Gap, Kind, Live, Wanted
 from reconciler.core.order import order
 from reconciler.core.plan import Action, ApprovedPlan, Consented, Outcome, Plan, Status
-from reconciler.providers.contract import Question
+from reconciler.providers.contract import FORGETFUL, Diary, Progress, Question, silent
 from reconciler.store.folder import FolderStore
 from reconciler.store.journal import Journal, read
 from tests.core.estates import KINDS, address, facts, frame, wanted
@@ -65,7 +65,13 @@ class Shelf:
             }
         )
 
-    def write(self, where: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+    def write(
+        self,
+        where: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
         if self.die_before == len(self.writes):
             raise Dead
         self._old = {key: dict(value) for key, value in self.things.items()}

@@ -134,6 +134,7 @@ class Loop:
                 now=self._now,
                 pause=self.emulator.world.clock.advance,
                 tell=lambda action, outcome: None,
+                unfinished=inputs.history.unfinished,
             )
             return (*approved.refused, *apply(approved, hands))
 
