@@ -51,6 +51,8 @@ class LakeWriter:
     """The writing half of one lake; it shares the reader's session."""
 
     reader: LakeReader
+    page: int = VISITED
+    """Paths that a recursive request is asked to visit."""
     _service: DataLakeServiceClient | None = field(default=None, init=False)
 
     async def assign(self, container: str, path: str, acl: str) -> None:
@@ -62,9 +64,9 @@ class LakeWriter:
     ) -> Walked:
         """Set, modify or remove these entries on a path and the next part of what is below it.
 
-        One request, which visits at most 2,000 paths.  What it does to a path it may do again without harm,
-        so that a page may be sent twice by whoever has looked at the tree in between; here it is not, as
-        somebody else's change of the meantime would be undone unseen.  The walk goes on where a path
+        One request, which visits at most a page of paths.  What it does to a path it may do again without
+        harm, so that a page may be sent twice by whoever has looked at the tree in between; here it is not,
+        as somebody else's change of the meantime would be undone unseen.  The walk goes on where a path
         refuses (`forceFlag`): without that the service ends at the first failure and gives no continuation
         (recorded traffic), and nobody could tell that from the end of the tree.  Even so the absence of a
         continuation beside failures is no proof that everything was visited: whoever calls looks again.
@@ -84,7 +86,7 @@ class LakeWriter:
             }
             await modes[mode](
                 entries,
-                batch_size=VISITED,
+                batch_size=self.page,
                 # The SDK goes on by itself otherwise, and nothing could be written down between its requests.
                 max_batches=1,
                 continue_on_failure=True,

@@ -1,7 +1,7 @@
 """Carry corrections of one tree out: survey, plan, send, survey again, until nothing is left to do.
 
-Its law: a recursive call leaves only over a subtree that was listed a moment ago, deeper folders included, and
-only if every path in it is as the plan took it to be and goes from an approved list towards its approved end.
+Its law: a recursive call leaves only over a subtree that was listed a moment ago, deeper folders included,
+and only if every path in it is as the plan took it to be and goes from an approved list towards its end.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
 
 from reconciler.providers.adls.client import Refused
 from reconciler.providers.adls.correcting.choosing import choose, effect_of, fits
@@ -27,7 +26,7 @@ from reconciler.providers.transport import Lost, Unreachable
 ROUNDS = 4
 """How often what is left is planned anew: paths that appear during the work may need their own writes."""
 REPLANS = 3
-"""How often a subtree that changes under the planner's hands is planned anew before its paths go one by one."""
+"""How often a subtree that keeps changing is planned anew before its paths go one by one."""
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class Carrier:
     _behind: list[str] = field(default_factory=list)
     """Subtrees in which this round sends nothing more: they were planned anew, or cannot be done."""
     _lost: list[str] = field(default_factory=list)
-    """Subtrees in which this run sends nothing more: an answer was lost, and the service may be at it still."""
+    """Subtrees in which this run sends nothing more: an answer was lost, the service may be at it still."""
     _silent: str = ""
     """Why nothing is sent any more at all."""
 
@@ -102,7 +101,7 @@ class Carrier:
         The strip is kept up to date: it is what the next round starts from.
         """
         singly = singly or self.surveyor.blind or replans > REPLANS
-        calls = choose(strip, self.lots, singly=singly)
+        calls = choose(strip, self.lots, self.walker.writer.page, singly=singly)
         self.steps.plan(calls)
         for batch in _batches(calls):
             if self._silent:
@@ -213,7 +212,13 @@ class Carrier:
 
 def _batches(calls: Sequence[Call]) -> Iterator[list[Call]]:
     """Each recursive call alone, and runs of single ones together."""
-    for number, group in groupby(enumerate(calls), lambda each: (
-        each[0] if isinstance(each[1], Recursive) else -1
-    )):  # fmt: skip
-        yield [call for _, call in group]
+    singles: list[Call] = []
+    for call in calls:
+        if isinstance(call, Recursive):
+            yield from [singles] if singles else []
+            yield [call]
+            singles = []
+        else:
+            singles.append(call)
+    if singles:
+        yield singles

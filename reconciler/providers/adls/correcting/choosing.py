@@ -19,26 +19,30 @@ ENTRANCE = 2
 """Requests that a listing takes beside its pages: the container's root, and the directory itself."""
 
 
-def choose(strip: Strip, lots: Lots, *, singly: bool) -> Sequence[Call]:
-    """The calls that bring a subtree to its approved lists; `singly` for no recursive one among them."""
+def choose(strip: Strip, lots: Lots, page: int, *, singly: bool) -> Sequence[Call]:
+    """The calls that bring a subtree to its approved lists; `singly` for no recursive one among them.
+
+    `page` is how many paths a recursive request visits.
+    """
     open_lots = [number for number in strip.counts() if lots[number].open]
     if not open_lots:
         return []
-    paths = sum(paths for number, paths in strip.counts().items() if number in open_lots)
-    calls = [] if singly else _planned(strip, lots)
+    counts = strip.counts()
+    paths = sum(counts[number] for number in open_lots)
+    calls = [] if singly else _planned(strip, lots, page)
     if not calls or sum(map(_cost, calls)) >= paths:
         return [Single(path, _end(lots, number)) for path, number in strip.of_lots(open_lots)]
     return calls
 
 
-def _planned(strip: Strip, lots: Lots) -> Sequence[Call]:
+def _planned(strip: Strip, lots: Lots, page: int) -> Sequence[Call]:
     numbers: dict[Need, int] = {}
     classes: dict[int, int] = {}
     for number in strip.counts():
         lot = lots[number]
         need = Need(lot.acl, lot.after if lot.open else None, lot.directory)
         classes[number] = numbers.setdefault(need, len(numbers))
-    return plan(((path, classes[number]) for path, number in strip), list(numbers))
+    return plan(((path, classes[number]) for path, number in strip), list(numbers), page)
 
 
 def _cost(call: Call) -> int:

@@ -5,20 +5,18 @@ Its law: what a path may become follows from what it held when it was met, never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers.adls.acl import Acl
 from reconciler.providers.adls.canonical import parsed
-from reconciler.providers.adls.correcting.strip import Strip
-from reconciler.providers.adls.ground import SAMPLES, Key
+from reconciler.providers.adls.correcting.semantics import same
+from reconciler.providers.adls.ground import Key
 from reconciler.providers.adls.listing import Listed
 from reconciler.providers.adls.writing import Edit
 
 FAILED, LOST, GONE = "failed", "lost", "gone"
-"""What may have become of a path that did not take its list.  Such a path is not written again in this run."""
+"""What became of a path that did not take its list.  Such a path is not written again in this run."""
 
 
 class Lot(NamedTuple):
@@ -44,8 +42,8 @@ class Lot(NamedTuple):
 
     @property
     def open(self) -> bool:
-        """Whether there is something to write yet."""
-        return not self.fault and self.after is not None and self.acl != self.after
+        """Whether there is something to write yet: what means the same as the end may be spelt otherwise."""
+        return not self.fault and self.after is not None and not same(self.acl, self.after, self.directory)
 
 
 @dataclass(slots=True)

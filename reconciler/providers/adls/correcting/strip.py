@@ -133,7 +133,7 @@ class Strip:
                 yield parts
 
     def follow(self, old: Strip, decide: Callable[[str, int | None, int], int]) -> None:
-        """Give every path the lot that follows from its lot in another strip, None without one, and its own."""
+        """Give every path the lot that follows from its lot in another strip (None without) and its own."""
         rest = iter(old)
         ahead = next(rest, None)
         for page in self.pages:

@@ -69,8 +69,8 @@ class Races:
         new = f"{self.appeared} new {'path' if self.appeared == 1 else 'paths'}"
         if not self.astray.paths:
             return f"{new} appeared while it was written, and hold what they should"
-        one = self.astray.paths == 1
-        head = f"{self.astray.paths} {'path' if one else 'paths'} changed while the call ran: {self.astray.shown}"
+        number = f"{self.astray.paths} {'path' if self.astray.paths == 1 else 'paths'}"
+        head = f"{number} changed while the call ran: {self.astray.shown}"
         return head + (f" ({new} among all)" if self.appeared else "")
 
 

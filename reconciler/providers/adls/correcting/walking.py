@@ -6,7 +6,7 @@ A page may do again what it has done: set, modify and remove with the same entri
 that they have been over.  So a call may be resumed from a token that is one page old, and a call that
 nobody remembers may be begun anew.  What it may not be is repeated unseen after a lost answer: somebody may
 have given a path another right since, and would lose it without anybody's consent.  Hence the listing before
-each call, and no call after a lost answer on the same subtree in the same run: the service may still be at it.
+each call, and no call after a lost answer on the same subtree in the same run: the service may be at it yet.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Walker:
     """Called with the number of paths of every page."""
 
     async def send(self, call: Recursive, resumable: Callable[[int], bool]) -> Walk:
-        """Go over the subtree, from where an earlier run stopped if `resumable` says so of that many paths."""
+        """Go over the subtree, from where an earlier run stopped if `resumable` agrees to that many paths."""
         course = Course(f"{self.container}/{call.path}", call.mode, call.entries)
         mark = self.diary.recall(course)
         if mark is None or not resumable(mark.done):
