@@ -155,7 +155,7 @@ def meaning(here: Lake, top: str) -> dict[str, Any]:
 def _granted(entries: Any, directory: bool) -> dict[tuple[str, str], tuple[int, ...]]:
     mask = next((entry.bits for entry in entries if entry.kind == "mask"), 7)
     means = 7 if directory else 6
-    found = {}
+    found: dict[tuple[str, str], tuple[int, ...]] = {}
     for entry in entries:
         if entry.kind == "other":
             found["other", ""] = (entry.bits & means, entry.bits & mask & means)

@@ -104,11 +104,10 @@ def test_paths_that_refuse_in_the_middle_are_named_and_the_rest_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eager(monkeypatch)
-    mine = [{**path, "owner": "sp:reconciler"} for path in TREE]
-    for path in mine:
-        if path["path"] in ("pricing/d1/f2", "pricing/d2"):
-            path["owner"] = "user:bo@corp.example"
-    mine += [{"path": "pricing/odd", "owner": "sp:reconciler"}]
+    others = {"pricing/d1/f2", "pricing/d2"}
+    owners = {path["path"]: "sp:reconciler" for path in [*TREE, {"path": "pricing/odd"}]}
+    owners |= dict.fromkeys(others, "user:bo@corp.example")
+    mine = [{**path, "owner": owners[path["path"]]} for path in [*TREE, {"path": "pricing/odd"}]]
     with lake(tmp_path, mine, role="Storage Blob Data Contributor", root={"owner": "sp:reconciler"}) as here:
         here.documents = [folder(grants={"group:pricing-ds": "read"})]
         paged(here, 7)
@@ -119,7 +118,7 @@ def test_paths_that_refuse_in_the_middle_are_named_and_the_rest_is_done(
         assert "pricing/d1/f2, pricing/d2" in access and "not authorized" in access
         after = meaning(here, "pricing")
         for path in before:
-            if path in ("pricing/d1/f2", "pricing/d2"):
+            if path in others:
                 assert after[path] == before[path]
             else:
                 assert "group:pricing-ds:r-x" in here.acl(path)
