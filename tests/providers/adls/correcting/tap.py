@@ -19,6 +19,7 @@ from reconciler.emulator.lake.tree import Node
 from reconciler.providers.adls.client import Wire
 from reconciler.providers.adls.correcting import choosing
 from reconciler.providers.adls.provider import Lakes
+from reconciler.providers.contract import FORGETFUL
 from reconciler.store.folder import FolderStore
 from reconciler.store.journal import Journal, read
 from tests.providers.adls.lake import Lake
@@ -129,8 +130,8 @@ def single(here: Lake) -> list[str]:
 
 def write(here: Lake, actions: list[Action], diary: Notes | None = None) -> dict[str, Outcome]:
     """Send actions of one address."""
-    more = [] if diary is None else [diary]
-    return {each.action: each for each in here.provider.write(actions[0].address, actions, *more)}
+    told = here.provider.write(actions[0].address, actions, FORGETFUL if diary is None else diary)
+    return {outcome.action: outcome for outcome in told}
 
 
 def kept(here: Lake, top: str) -> dict[str, tuple[Node, Acl]]:

@@ -68,7 +68,12 @@ def test_calls_go_in_the_order_of_the_plan_and_directories_before_files(
 ) -> None:
     directory, file = map(parse, ends(here))
     files = [Single(f"pricing/b/f{number}", file) for number in range(4)]
-    plan = [call(here, "pricing/a"), *files, Single("pricing/b", directory), call(here, "pricing/c")]
+    plan: list[Call] = [
+        call(here, "pricing/a"),
+        *files,
+        Single("pricing/b", directory),
+        call(here, "pricing/c"),
+    ]
     actions = grants(here)
     script(monkeypatch, [*plan, Single("pricing", directory)])
     here.emulator.world.log.clear()
@@ -85,7 +90,7 @@ def test_a_single_write_after_a_recursive_call_elsewhere_reads_its_path_again(
 ) -> None:
     """bo gets a right on a path after the tree was listed: the write that follows must keep it."""
     late = BASE + ",user:bo@corp.example:r-x"
-    plan = [call(here, "pricing/a"), Single("pricing/b/f1", parse(ends(here)[1]))]
+    plan: list[Call] = [call(here, "pricing/a"), Single("pricing/b/f1", parse(ends(here)[1]))]
     actions = grants(here)
     script(monkeypatch, plan)
     with tapped(Tap(before_write={1: lambda: here.set("pricing/b/f1", late)})):
@@ -173,7 +178,7 @@ def test_a_recursive_call_that_the_service_does_not_like_is_done_one_by_one(here
 
 
 def test_without_list_blobs_the_tree_is_still_done_by_recursive_calls(here: Lake) -> None:
-    """The other way of listing brings its paths out of order: those that are asked for one by one come late."""
+    """The other way of listing brings its paths out of order: those asked for one by one come late."""
     fault = {"service": "lake/datalake/blob", "target": "include=permissions", "status": 403, "times": None}
     here.emulator.world.faults.add_json(fault)
     actions = grants(here)
