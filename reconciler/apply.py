@@ -210,7 +210,8 @@ def settle_interrupted(
     """Give every action that an interrupted run had announced its end, from what was read just now.
 
     `known` are the addresses that were asked for: what was not read stays open.  An action that has had no
-    effect keeps its consent, and this run may send it again.
+    effect keeps its consent, and this run may send it again.  One that is halfway through a tree is spent for
+    later runs; this run may finish it, and announces what is left of it anew.
     """
     for record in history.interrupted().values():
         action = record.action
@@ -221,5 +222,7 @@ def settle_interrupted(
             outcome = replace(outcome, status=Status.VERIFIED, reason="interrupted; its effect is there")
         elif set(values_at(action, seen)) <= {*action.before, action.after}:
             outcome = replace(outcome, status=Status.FAILED, reason="interrupted before its effect")
+            if not set(action.before) <= set(values_at(action, seen)):
+                outcome = replace(outcome, status=Status.PARTIAL, reason="interrupted halfway")
         journal.settle(now, [outcome], of=record.run)
         yield record, outcome

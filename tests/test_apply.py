@@ -340,3 +340,29 @@ def test_a_long_write_goes_on_where_an_interrupted_run_had_come(tmp_path: Path) 
     assert (wanderer.begun, statuses(outcomes)) == (2, {Status.VERIFIED})
     assert {outcome.reason for outcome in outcomes.values()} == {"something raced"}
     assert read(FolderStore(tmp_path), "test").unfinished == {}
+
+
+def test_an_action_that_was_interrupted_halfway_through_a_tree_is_spent_for_later_runs(
+    tmp_path: Path,
+) -> None:
+    state = Live(
+        found={
+            address(): Found(address=address(), grants={EXISTS: "present"}, mixed={ANA: ("READ", "WRITE")})
+        }
+    )
+    want = wanted({EXISTS: "present", ANA: "MANAGE"})
+    (action,) = diff([want], state, frame()).actions
+    shelf = Shelf({})
+    shelf.die_before = 0
+    with pytest.raises(Dead):
+        carry_out(
+            Plan(environment="test", revision="abc", as_of=date(2026, 11, 23), actions=(action,)),
+            shelf,
+            tmp_path,
+        )
+    halfway = replace(state.found[address()], mixed={ANA: ("WRITE", "MANAGE")})
+    history = read(FolderStore(tmp_path), "test")
+    journal = Journal(FolderStore(tmp_path), "journal/run-2.jsonl", "run-2", "test")
+    ends = list(settle_interrupted(history, Live(found={address(): halfway}), {address()}, journal, NOON))
+    assert [outcome.status for _, outcome in ends] == [Status.PARTIAL]
+    assert ("approval-1", action.id) in read(FolderStore(tmp_path), "test").spent()

@@ -125,6 +125,7 @@ class Loop:
                 authors=lambda action: frozenset(),
                 spent=inputs.history.spent(),
                 today=self.as_of,
+                begun=[(each.approval, each.action) for each in inputs.history.interrupted().values()],
             )
             approved = approve(made.plan, court)
             hands = Hands(
