@@ -41,6 +41,8 @@ class Tap:
     """The request that never leaves, with all that would follow; 0 for none."""
     dies_after: int = 0
     """The request that has its effect and whose answer nobody hears any more."""
+    dies_before_write: int = 0
+    """The same, counted in writes."""
     before_write: dict[int, Callable[[], None]] = field(default_factory=dict)
     after_write: dict[int, Callable[[], None]] = field(default_factory=dict)
     dead: bool = False
@@ -50,7 +52,7 @@ class Tap:
         self.requests += 1
         self.writes += write
         number = self.writes if write else 0
-        if self.dead or self.requests == self.dies_before:
+        if self.dead or self.requests == self.dies_before or (number and number == self.dies_before_write):
             self.dead = True
             raise Dead
         self.before_write.get(number, _nothing)()
