@@ -81,6 +81,10 @@ class _Diary:
         """Where this very course stopped, if it was begun and not ended."""
         return self.run.courses.get((str(self.address), course))
 
+    def unfinished(self) -> Sequence[Course]:
+        """Every course on this address that was begun and not ended."""
+        return [course for address, course in self.run.courses if address == str(self.address)]
+
     def note(self, course: Course, mark: Mark) -> None:
         """Put it into the journal; returns once it would survive a crash.  Raises StoreError."""
         hands = self.run.hands

@@ -94,6 +94,10 @@ class Diary(Protocol):
         """
         ...
 
+    def unfinished(self) -> Sequence[Course]:
+        """Every course on this address that was begun and not ended."""
+        ...
+
     def note(self, course: Course, mark: Mark) -> None:
         """Remember how far a course has come; returns once that would survive a crash."""
         ...
@@ -105,6 +109,10 @@ class Forgetful:
     def recall(self, course: Course) -> Mark | None:
         """Nothing was ever begun."""
         return None
+
+    def unfinished(self) -> Sequence[Course]:
+        """Nothing was ever begun."""
+        return ()
 
     def note(self, course: Course, mark: Mark) -> None:
         """Remember nothing."""

@@ -12,7 +12,6 @@ import resource
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -41,7 +40,7 @@ def work(root: Path, one_by_one: bool) -> dict[str, object]:
     with ExitStack() as stack:
         for provider in opened.values():
             stack.callback(provider.close)
-        lake, directory = opened["adls"], opened["entra"].directory  # type: ignore[attr-defined]
+        lake, directory = opened["adls"], opened["entra"].directory
         context = Context(environment=environment, as_of=TODAY)
         documents = [document for each in policies.declared.values() for document in each]
         (vocabulary,) = (each for each in VOCABULARIES if each.provider == "adls")

@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.providers.adls.client import LakeReader, Refused
+from reconciler.providers.adls.correcting.requests import PAGE
 from reconciler.providers.transport import Answer, Lost
 
 if TYPE_CHECKING:
     from azure.storage.filedatalake.aio import DataLakeDirectoryClient, DataLakeServiceClient
-
-
-VISITED = 2_000
-"""Paths that one recursive request visits at most (Microsoft docs: Path - Update, maxRecords)."""
 
 
 class Failure(NamedTuple):
@@ -51,7 +48,7 @@ class LakeWriter:
     """The writing half of one lake; it shares the reader's session."""
 
     reader: LakeReader
-    page: int = VISITED
+    page: int = PAGE
     """Paths that a recursive request is asked to visit."""
     _service: DataLakeServiceClient | None = field(default=None, init=False)
 
@@ -141,9 +138,6 @@ class LakeWriter:
                 response: Any = error.response
                 if response is None:
                     raise
-                if response.status_code < 400:
-                    # The service did it, and what it said of it cannot be read.
-                    raise Lost(f"{host} gave no whole answer: {type(error).__name__}") from error
                 refusals.append(_refused(error))
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, b"")

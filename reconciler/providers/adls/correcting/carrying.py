@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from reconciler.providers.adls.client import Refused
-from reconciler.providers.adls.correcting.choosing import choose, effect_of, fits
+from reconciler.providers.adls.correcting.choosing import choose, effect_of, fits, price, spent
 from reconciler.providers.adls.correcting.lots import FAILED, LOST, Lots
 from reconciler.providers.adls.correcting.requests import Call, Recursive
 from reconciler.providers.adls.correcting.singles import Singles
@@ -74,6 +74,7 @@ class Carrier:
         Raises Unread where it cannot be listed: nothing was sent then.
         """
         self.strip = await self._first()
+        await self._resume()
         for _ in range(ROUNDS):
             if self._silent or not self._is_open(self.strip):
                 break
@@ -91,6 +92,22 @@ class Carrier:
         # What lies deeper is somebody else's and may be unreadable: single paths can be written all the same.
         self.surveyor.blind = True
         return await self.surveyor.survey(self.top)
+
+    async def _resume(self) -> None:
+        """Go on with calls of an earlier run, where that takes no more requests than a new plan."""
+        page = self.walker.writer.page
+        for path, course, mark in self.walker.unfinished(self.top):
+            part = self.strip.below(path)
+            call = Recursive(path, course.mode, course.entries, len(part), -(-len(part) // page))
+            if self.surveyor.blind or not fits(call, part, self.lots):
+                continue
+            anew = choose(self.strip, self.lots, page, singly=False)
+            rest = max(0, len(part) - mark.done)
+            if not visited(part, self.lots, partial(effect_of, call), mark.done) or not anew:
+                continue
+            if price(page)(rest) <= sum(map(partial(spent, page), anew)):
+                self.steps.plan([call])
+                await self._recursive(self.strip, call, 0)
 
     def _is_open(self, strip: Strip) -> bool:
         return any(self.lots[number].open for number in strip.counts())
@@ -146,9 +163,9 @@ class Carrier:
             self._give_up(part, FAILED, f"nothing was sent: {error}")
             self._behind.append(call.path)
         else:
-            fit = fits(call, part, self.lots)
-            if changes or not fit:
-                await self._follow(part, call.path, replans + 1, singly=not (changes or fit))
+            if not fits(call, part, self.lots):
+                # What changed is no longer what was planned for; a plan that never fitted is not tried again.
+                await self._follow(part, call.path, replans + 1, singly=not changes)
                 self._behind.append(call.path)
             else:
                 await self._walk(part, call)

@@ -1,20 +1,23 @@
 """Ask the planner for the calls of a subtree, and hold a call against what the subtree holds by now.
 
-Its law: single writes are always a plan; a recursive call has to be cheaper, with the listings that it needs.
+Its law: a call is weighed again right before it is sent, against every list that it will pass over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from reconciler.providers.adls.acl import Acl
 from reconciler.providers.adls.client import PAGE
-from reconciler.providers.adls.correcting.lots import Lots
-from reconciler.providers.adls.correcting.planning import plan
+from reconciler.providers.adls.correcting.lots import Lot, Lots
+from reconciler.providers.adls.correcting.planning import Price, plan
 from reconciler.providers.adls.correcting.requests import Call, Need, Recursive, Single
 from reconciler.providers.adls.correcting.semantics import between, effect, same
 from reconciler.providers.adls.correcting.strip import Strip
 
+LISTINGS = 2
+"""A subtree is listed before a recursive call and after it."""
 ENTRANCE = 2
 """Requests that a listing takes beside its pages: the container's root, and the directory itself."""
 
@@ -24,43 +27,52 @@ def choose(strip: Strip, lots: Lots, page: int, *, singly: bool) -> Sequence[Cal
 
     `page` is how many paths a recursive request visits.
     """
-    open_lots = [number for number in strip.counts() if lots[number].open]
-    if not open_lots:
-        return []
     counts = strip.counts()
-    paths = sum(counts[number] for number in open_lots)
-    calls = [] if singly else _planned(strip, lots, page)
-    if not calls or sum(map(_cost, calls)) >= paths:
-        return [Single(path, _end(lots, number)) for path, number in strip.of_lots(open_lots)]
-    return calls
-
-
-def _planned(strip: Strip, lots: Lots, page: int) -> Sequence[Call]:
-    numbers: dict[Need, int] = {}
+    ends = {number: lots[number].after for number in counts if lots[number].open}
+    if not ends:
+        return []
+    if singly:
+        written = ((path, ends[number]) for path, number in strip.of_lots(ends))
+        return [Single(path, after) for path, after in written if after is not None]
+    needs: list[Need] = []
+    known: dict[tuple[str, str, bool], int] = {}
     classes: dict[int, int] = {}
-    for number in strip.counts():
-        lot = lots[number]
-        need = Need(lot.acl, lot.after if lot.open else None, lot.directory)
-        classes[number] = numbers.setdefault(need, len(numbers))
-    return plan(((path, classes[number]) for path, number in strip), list(numbers), page)
+    for number in counts:
+        need = _need(lots[number])
+        key = need.before.text, need.after.text if need.after else "", need.directory
+        classes[number] = known.setdefault(key, len(needs))
+        needs += [need] if classes[number] == len(needs) else []
+    return plan(_Paths(strip, classes), needs, price(page), page)
 
 
-def _cost(call: Call) -> int:
-    """Requests that a call takes, with the listings before and after a recursive one."""
-    if isinstance(call, Single):
-        return 1
-    return call.requests + 2 * (ENTRANCE + -(-call.paths // PAGE))
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """A strip as the planner walks it, with the numbers of needs in place of those of lots."""
+
+    strip: Strip
+    classes: Mapping[int, int]
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return ((path, self.classes[number]) for path, number in self.strip)
 
 
-def _end(lots: Lots, number: int) -> Acl:
-    after = lots[number].after
-    assert after is not None
-    return after
+def _need(lot: Lot) -> Need:
+    return Need(lot.acl, lot.after if lot.open else None, lot.directory)
+
+
+def price(page: int) -> Price:
+    """What a recursive call takes: its own requests, and the listings before and after it."""
+    return lambda paths: -(-paths // page) + LISTINGS * (ENTRANCE + -(-paths // PAGE))
+
+
+def spent(page: int, call: Call) -> int:
+    """What one call of a plan takes."""
+    return price(page)(call.paths) if isinstance(call, Recursive) else 1
 
 
 def effect_of(call: Recursive, acl: Acl, directory: bool) -> Acl | None:
     """What a call makes of a list; None where nobody can tell."""
-    return effect(call.mode, call.entries, acl, directory)
+    return effect(call.mode, call.entries, acl.text, directory)
 
 
 def fits(call: Recursive, strip: Strip, lots: Lots) -> bool:
@@ -69,18 +81,16 @@ def fits(call: Recursive, strip: Strip, lots: Lots) -> bool:
     Whoever stops halfway has to be able to go on: what the call leaves behind must be taken, by somebody
     who meets it without knowing of the call, for the start of a way to the same end.
     """
-    for number in strip.counts():
-        lot = lots[number]
-        now = effect_of(call, lot.acl, lot.directory)
-        if now is None:
-            return False
-        if lot.after is None:
-            if not same(now, lot.acl, lot.directory):
-                return False
-            continue
-        if not between(lot.acl, now, lot.after, lot.directory):
-            return False
-        met = lots.judged(lot, now)
-        if not same(met.after or now, lot.after, lot.directory):
-            return False
-    return True
+    return all(_fits(call, lots, lots[number]) for number in strip.counts())
+
+
+def _fits(call: Recursive, lots: Lots, lot: Lot) -> bool:
+    now = effect_of(call, lot.acl, lot.directory)
+    if now is None:
+        return False
+    if lot.after is None:
+        return same(now, lot.acl, lot.directory)
+    if not between(lot.start, now, lot.after, lot.directory):
+        return False
+    met = lots.judged(lot, now)
+    return same(met.after or now, lot.after, lot.directory)

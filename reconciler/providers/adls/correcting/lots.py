@@ -25,6 +25,8 @@ class Lot(NamedTuple):
     acl: Acl
     """What they hold, as last seen."""
     directory: bool
+    start: Acl
+    """What they held when this run first met them so: on the way to the end they lie between the two."""
     spot: str = ""
     """The path itself where more applies to it than to the rest of the tract."""
     after: Acl | None = None
@@ -66,7 +68,13 @@ class Lots:
         text = "\n".join(
             (lot.spot, *lot.done, "", *lot.moved, "", *lot.stuck, "", lot.why, lot.fault, lot.reason)
         )
-        key = (self._acl(lot.acl), lot.directory, after, self._texts.setdefault(text, len(self._texts)))
+        key = (
+            self._acl(lot.acl),
+            lot.directory,
+            self._acl(lot.start),
+            after,
+            self._texts.setdefault(text, len(self._texts)),
+        )
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.lots)
@@ -96,13 +104,16 @@ class Lots:
     def _judged(self, key: Key, ours: bool) -> Lot:
         acl = parsed(key.acl)
         if not ours:
-            return Lot(acl, key.directory)
+            return Lot(acl, key.directory, acl)
         verdict = self.edit.verdict(key)
         after = None if verdict.acl is None else parsed(verdict.acl)
         return Lot(
-            acl, key.directory, key.spot, after, verdict.done, verdict.moved, verdict.stuck, verdict.why
+            acl, key.directory, acl, key.spot, after, verdict.done, verdict.moved, verdict.stuck, verdict.why
         )
 
-    def changed(self, number: int, **fields: object) -> int:
-        """The number of a lot with other values in these fields."""
-        return self.number(self.lots[number]._replace(**fields))
+    def changed(self, number: int, *, acl: Acl | None = None, fault: str = "", reason: str = "") -> int:
+        """The number of the lot that paths are in once they hold another list, or met with a fault."""
+        lot = self.lots[number]
+        return self.number(
+            lot._replace(acl=acl or lot.acl, fault=fault or lot.fault, reason=reason or lot.reason)
+        )

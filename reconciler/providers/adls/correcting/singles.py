@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from reconciler.providers.adls.acl import AclError
+from reconciler.providers.adls.acl import Acl, AclError
 from reconciler.providers.adls.canonical import parsed
 from reconciler.providers.adls.client import PAGE, LakeReader, Refused
 from reconciler.providers.adls.client_write import LakeWriter
@@ -21,6 +22,14 @@ from reconciler.providers.transport import Lost, Unreachable
 
 AT_ONCE = 16
 """Writes under way at once: they are single paths, and others use the account too."""
+
+
+class End(NamedTuple):
+    """What became of one write: the new list, or a fault with its reason."""
+
+    acl: Acl | None
+    fault: str = ""
+    reason: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +65,12 @@ class Singles:
                 if self.lots[number].open and self.lots[number].directory == directory
             ]
             ends = await self._each(waiting)
-            strip.change({path: self.lots.changed(found[path], **end) for path, end in ends.items()})
+            strip.change(
+                {
+                    path: self.lots.changed(found[path], acl=end.acl, fault=end.fault, reason=end.reason)
+                    for path, end in ends.items()
+                }
+            )
         return True
 
     async def _asked(self, paths: Sequence[str], found: Mapping[str, int]) -> dict[str, int]:
@@ -85,9 +99,9 @@ class Singles:
         except (Unreachable, Lost, AclError) as error:
             return self.lots.changed(number, fault=FAILED, reason=f"it could not be read again: {error}")
 
-    async def _each(self, waiting: Sequence[tuple[str, Lot]]) -> dict[str, dict[str, object]]:
+    async def _each(self, waiting: Sequence[tuple[str, Lot]]) -> dict[str, End]:
         """Write these paths; what is known of each since."""
-        ends: dict[str, dict[str, object]] = {}
+        ends: dict[str, End] = {}
         rest = iter(waiting)
 
         async def work() -> None:
@@ -98,15 +112,15 @@ class Singles:
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(waiting)))))
         return ends
 
-    async def _write(self, path: str, lot: Lot) -> dict[str, object]:
+    async def _write(self, path: str, lot: Lot) -> End:
         assert lot.after is not None
         try:
             await self.writer.assign(self.container, path, lot.after.text)
         except Refused as error:
             # A path that is gone needs no list any more.
-            return {"fault": GONE if error.status == 404 else FAILED, "reason": why(error)}
+            return End(None, GONE if error.status == 404 else FAILED, why(error))
         except Unreachable as error:
-            return {"fault": FAILED, "reason": why(error)}
+            return End(None, FAILED, why(error))
         except Lost as error:
-            return {"fault": LOST, "reason": why(error)}
-        return {"acl": lot.after}
+            return End(None, LOST, why(error))
+        return End(lot.after)

@@ -18,7 +18,7 @@ from reconciler.providers.adls.sweep import Sweep, Unread
 
 
 @dataclass(slots=True)
-class _Sink:
+class Sink:
     """Takes the paths of one declared folder into the strip of the whole subtree."""
 
     strip: Strip
@@ -50,7 +50,7 @@ class Surveyor:
             reader=self.reader,
             container=ground.container,
             plots={**found, top: replace(ground, path=top)},
-            make=lambda tract: _Sink(strip, self.lots, tract.path not in ground.deeper),
+            make=lambda tract: Sink(strip, self.lots, tract.path not in ground.deeper),
         )
         try:
             reading = await sweep.run()

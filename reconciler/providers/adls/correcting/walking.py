@@ -11,7 +11,7 @@ each call, and no call after a lost answer on the same subtree in the same run: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.core.course import Course, Mark
@@ -20,10 +20,12 @@ from reconciler.providers.adls.client import Refused
 from reconciler.providers.adls.client_write import LakeWriter
 from reconciler.providers.adls.correcting.lots import FAILED, Lots
 from reconciler.providers.adls.correcting.requests import Recursive
-from reconciler.providers.adls.correcting.strip import Strip
+from reconciler.providers.adls.correcting.strip import Strip, within
 from reconciler.providers.adls.correcting.telling import Races
 from reconciler.providers.contract import Diary
 from reconciler.providers.transport import Lost, Unreachable
+
+MODES = ("set", "modify", "remove")
 
 
 @dataclass(slots=True)
@@ -48,6 +50,14 @@ class Walker:
     diary: Diary
     step: Callable[[int], None]
     """Called with the number of paths of every page."""
+
+    def unfinished(self, top: str) -> Iterator[tuple[str, Course, Mark]]:
+        """Calls of earlier runs at or below a directory that were begun and not ended, each with its path."""
+        for course in self.diary.unfinished():
+            container, _, path = course.path.partition("/")
+            mark = self.diary.recall(course)
+            if container == self.container and within(path, top) and course.mode in MODES and mark:
+                yield path, course, mark
 
     async def send(self, call: Recursive, resumable: Callable[[int], bool]) -> Walk:
         """Go over the subtree, from where an earlier run stopped if `resumable` agrees to that many paths."""

@@ -12,9 +12,23 @@ from reconciler.core.plan import Action, Status
 from reconciler.emulator.lake.tree import Folder
 from reconciler.providers.adls.acl import parse
 from reconciler.providers.adls.client_write import LakeWriter, Walked
-from reconciler.providers.adls.correcting import carrying
+from reconciler.providers.adls.correcting import carrying, surveying
 from reconciler.providers.adls.correcting.requests import Call, Recursive, Single
-from tests.providers.adls.correcting.tap import Tap, eager, meaning, paged, recursive, single, tapped, write
+from reconciler.providers.adls.listing import Listed
+from tests.providers.adls.correcting.tap import (
+    Dead,
+    Tap,
+    eager,
+    kept,
+    meaning,
+    notes,
+    paged,
+    put_back,
+    recursive,
+    single,
+    tapped,
+    write,
+)
 from tests.providers.adls.lake import ACCOUNT, BASE, Lake, about, folder, lake
 
 TREE = [
@@ -188,16 +202,18 @@ def test_without_list_blobs_the_tree_is_still_done_by_recursive_calls(here: Lake
     assert grants(here) == []
 
 
-def test_a_deeper_folder_that_cannot_be_read_is_never_passed_over(here: Lake) -> None:
+def test_a_deeper_folder_that_cannot_be_read_is_never_passed_over(
+    here: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here.documents.append(folder("curated/pricing/b", tenant="sales", grants={}))
-    faults = here.emulator.world.faults
-    faults.add_json(
-        {"service": "lake/datalake/blob", "target": "include=permissions", "status": 403, "times": None}
-    )
-    target = "pricing.*b.*f1.*getAccessControl"
-    faults.add_json({"service": "lake/datalake/dfs", "target": target, "status": 403, "times": None})
     top = f"adls/{ACCOUNT}/folder/curated/pricing"
     actions = [action for action in grants(here) if str(action.address) == top]
+    true_note = surveying.Sink.note
+
+    def note(self: surveying.Sink, entry: Listed, acl: str) -> None:
+        true_note(self, entry, "nonsense" if entry.name == "pricing/b/f1" else acl)
+
+    monkeypatch.setattr(surveying.Sink, "note", note)
     here.emulator.world.log.clear()
     assert {each.status for each in write(here, actions).values()} == {Status.ACCEPTED}
     assert recursive(here) == []
@@ -222,3 +238,25 @@ def test_progress_counts_the_paths_that_calls_visit(here: Lake) -> None:
     total = len(here.paths("pricing"))
     assert told[-1] == ("lake paths written", total, total)
     assert [done for _, done, _ in told] == [*range(3, total, 3), total]
+
+
+def test_a_call_that_was_undone_meanwhile_is_begun_anew(here: Lake, tmp_path: Path) -> None:
+    """A token is worth nothing where what lies before it is not as the call left it."""
+    actions = grants(here)
+    before = kept(here, "pricing")
+    with tapped(Tap(dies_before=9)), pytest.raises(Dead):
+        write(here, actions, notes(tmp_path / "store", actions))
+    put_back(before)
+    here.emulator.world.log.clear()
+    outcomes = write(here, actions, notes(tmp_path / "store", actions, "run-2"))
+    assert {outcome.status for outcome in outcomes.values()} == {Status.ACCEPTED}
+    assert (len(recursive(here)), single(here)) == (6, [])
+    assert grants(here) == []
+
+
+def test_an_answer_that_does_not_parse_is_a_lost_one(here: Lake) -> None:
+    fault = {"service": "lake/datalake/dfs", "target": "Recursive", "kind": "truncate", "skip": 1}
+    here.emulator.world.faults.add_json(fault)
+    outcomes = write(here, grants(here))
+    assert {outcome.status for outcome in outcomes.values()} == {Status.UNKNOWN}
+    assert all("the answer to the write was lost" in outcome.reason for outcome in outcomes.values())
