@@ -39,8 +39,8 @@ class Tap:
     writes: int = 0
     dies_before: int = 0
     """The request that never leaves, with all that would follow; 0 for none."""
-    dies_after: int = 0
-    """The request that has its effect and whose answer nobody hears any more."""
+    dies_after_write: int = 0
+    """The write that has its effect and whose answer nobody hears any more."""
     dies_before_write: int = 0
     """The same, counted in writes."""
     before_write: dict[int, Callable[[], None]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Tap:
             raise Dead
         self.before_write.get(number, _nothing)()
         answer = await send()
-        if self.dead or self.requests == self.dies_after:
+        if self.dead or (number and number == self.dies_after_write):
             self.dead = True
             raise Dead
         self.after_write.get(number, _nothing)()
