@@ -133,6 +133,8 @@ class Outcome:
     action: str
     status: Status
     reason: str = ""
+    remark: str = ""
+    """What has to be known of it even when it worked; it is told with a verified end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from reconciler.providers.adls.naming import Names, entry_of
 from reconciler.providers.adls.reading import LakeAnswer, asks, covering, read_lake
 from reconciler.providers.adls.reporting import Report
 from reconciler.providers.adls.roles import Roles
-from reconciler.providers.contract import Directory, Question
+from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, silent
 from reconciler.providers.transport import Portal
 
 Result = TypeVar("Result")
@@ -104,7 +104,13 @@ class Lakes:
         watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
         return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))
 
-    def write(self, address: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+    def write(
+        self,
+        address: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
         """Merge these actions, all on one address, into what is there; one outcome per action."""
         want = self._asked.get(address)
         if want is None or self._directory is None:
@@ -114,7 +120,8 @@ class Lakes:
         sent = [action for action in actions if action.id not in refused]
         if sent:
             reader = self._readers[address.installation]
-            hand = Hand(reader=reader, writer=self._writers[address.installation])
+            writer = self._writers[address.installation]
+            hand = Hand(reader=reader, writer=writer, diary=diary, progress=progress)
             work = hand.way if address.kind == TRAVERSE else hand.folder
             outcomes += self._run(work(want, sent, entries))
         return outcomes
