@@ -281,4 +281,5 @@ def merged(lives: Iterable[Live]) -> Live:
         found={address: found for live in parts for address, found in live.found.items()},
         gaps={address: gap for live in parts for address, gap in live.gaps.items()},
         findings=[finding for live in parts for finding in live.findings],
+        readings=[reading for live in parts for reading in live.readings],
     )

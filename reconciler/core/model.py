@@ -179,6 +179,28 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How one place was read: evidence beside a plan, never part of an action's identity."""
+
+    place: str
+    """Whose contents were read, like an address without a kind: `adls/datalake/curated`."""
+    reader: str
+    """`list-blobs`, `path-listing` or `inventory`; what served most where several did."""
+    paths: int = 0
+    """Paths met, those that nobody declared included."""
+    requests: int = 0
+    """All requests that were answered, those for single paths included."""
+    single: int = 0
+    """Requests for the list of a single path."""
+    why: str = ""
+    """Why it is not the reader of first choice, or not only that one; "" when it is."""
+    as_of: str = ""
+    """Of an inventory: its run and its age, in words; "" for what was read just now."""
+    resumed: int = 0
+    """Of the paths, those that come from the checkpoint of an interrupted reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """What was read, and what could not be: a gap is never the same as an absence."""
 
@@ -187,6 +209,9 @@ class Live:
     gaps: Mapping[Address, Gap] = field(default_factory=dict)
     """Neither revoked nor deleted nor granted, whatever policy says."""
     findings: Sequence[Finding] = ()
+    readings: Sequence[Reading] = field(default=(), compare=False)
+    """How each place was read; empty where a provider has nothing to tell of it.  The same state read twice
+    is equal, whatever this says."""
 
 
 class Presence(StrEnum):

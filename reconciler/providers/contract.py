@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from reconciler.core.errors import Unusable as Unusable
@@ -43,6 +44,28 @@ class Directory(Protocol):
         ...
 
 
+STALE = timedelta(hours=6)
+"""The age from which on an interrupted reading is begun anew: what it saw first is too old by then to stand
+beside what it would see last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Where a long reading keeps what it has finished, so that the same question goes on from there."""
+
+    folder: Path
+    """It need not exist; small readings write nothing."""
+    now: Callable[[], datetime]
+    """The present moment, UTC."""
+    fresh: bool = False
+    """Begin anew, whatever was kept."""
+    stale: timedelta = STALE
+    kept: Callable[[int], None] = lambda paths: None
+    """Called with the number of paths that would not be read again after an interruption at this moment."""
+    warn: Callable[[str], None] = lambda text: None
+    """Called with why something that was kept is not used, or cannot be kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a provider is asked to read."""
@@ -54,6 +77,10 @@ class Question:
     directory: Directory
     as_of: date
     progress: Progress = silent
+    checkpoint: Checkpoint | None = None
+    """None where everything has to be read now, as after a write; else an interrupted reading is resumed."""
+    keep_paths: bool = False
+    """Whether every path that is not plainly in step is kept, for a file beside the plan."""
 
 
 class Provider(Protocol):

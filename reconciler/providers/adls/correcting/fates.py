@@ -1,0 +1,137 @@
+"""What becomes of a path under several recursive calls, and how few single writes mend it on the way.
+
+A path goes from list to list: a recursive call takes it to one other, a single write between two calls takes
+it to the list that it is to hold.  For every sequence of calls the fewest single writes are a matrix over the
+lists that the path may pass through, with sums for products and minima for sums; sequences of equal matrices
+are the same to every path of its need, and are told apart no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from reconciler.providers.adls.acl import Acl
+from reconciler.providers.adls.correcting.candidates import Candidate
+from reconciler.providers.adls.correcting.requests import Need
+from reconciler.providers.adls.correcting.semantics import between, effect, same
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+@dataclass(slots=True)
+class Fate:
+    """The lists that paths of one need may pass through."""
+
+    need: Need
+    calls: Sequence[Candidate]
+    values: list[Acl] = field(default_factory=list)
+    steps: list[list[int]] = field(default_factory=list)
+    """By value and call, the value that follows; -1 where nobody may pass through it."""
+    matrices: list[Matrix] = field(default_factory=list)
+    """The first is that of no call at all."""
+    _numbers: dict[Matrix, int] = field(default_factory=dict)
+    _joined: dict[tuple[int, int, bool], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._value(self.need.before)
+        if self.written is not None:
+            self._value(self.need.after or self.need.before)
+        for value in self.values:  # grows while it is walked
+            self.steps.append([self._follow(value, call) for call in self.calls])
+        size = range(len(self.values))
+        self._number(tuple(tuple(self._write(a, b) for b in size) for a in size))
+
+    @property
+    def written(self) -> int | None:
+        """The value that a single write gives; None where none may be sent."""
+        if self.need.after is None:
+            return None
+        return next(
+            (at for at, value in enumerate(self.values) if value == self.need.after), len(self.values)
+        )
+
+    def single(self, matrix: int) -> float:
+        """The fewest single writes with which such a path ends as it should; infinite where it cannot."""
+        row = self.matrices[matrix][0]
+        return min((row[at] for at in range(len(row)) if self.fine(at)), default=inf)
+
+    def fine(self, value: int) -> bool:
+        """Whether a path may end with this list."""
+        return same(self.values[value], self.need.after or self.need.before, self.need.directory)
+
+    def joined(self, matrix: int, call: int, *, first: bool) -> int:
+        """The matrix with one more call, before all others or after them."""
+        key = matrix, call, first
+        if key not in self._joined:
+            none, other = self.matrices[0], self.matrices[matrix]
+            size = range(len(self.values))
+            step = tuple(tuple(0.0 if self.steps[a][call] == b else inf for b in size) for a in size)
+            made = _product(none, _product(step, other)) if first else _product(_product(other, step), none)
+            self._joined[key] = self._number(made)
+        return self._joined[key]
+
+    def slots(self, calls: Sequence[int]) -> tuple[int, ...]:
+        """Before which of these calls single writes are sent, the fewest and the latest; `len` is the end."""
+        ways: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
+        for slot in range(len(calls) + 1):
+            ways = self._written(ways, slot)
+            if slot < len(calls):
+                following: dict[int, tuple[int, tuple[int, ...]]] = {}
+                for value, way in ways.items():
+                    self._take(following, self.steps[value][calls[slot]], way)
+                ways = following
+        ends = [way for value, way in ways.items() if self.fine(value)]
+        return min(ends, key=_preference)[1]
+
+    def _written(
+        self, ways: dict[int, tuple[int, tuple[int, ...]]], slot: int
+    ) -> dict[int, tuple[int, tuple[int, ...]]]:
+        found = dict(ways)
+        written = self.written
+        if written is not None:
+            for number, slots in ways.values():
+                self._take(found, written, (number + 1, (*slots, slot)))
+        return found
+
+    def _take(
+        self, ways: dict[int, tuple[int, tuple[int, ...]]], value: int, way: tuple[int, tuple[int, ...]]
+    ) -> None:
+        if value >= 0 and (value not in ways or _preference(way) < _preference(ways[value])):
+            ways[value] = way
+
+    def _write(self, one: int, two: int) -> float:
+        return 0.0 if one == two else 1.0 if two == self.written else inf
+
+    def _follow(self, value: Acl, call: Candidate) -> int:
+        made = effect(call.mode, call.entries, value.text, self.need.directory)
+        if made is None:
+            return -1
+        need = self.need
+        if need.after is None:
+            return self._value(made) if same(made, need.before, need.directory) else -1
+        return self._value(made) if between(need.before, made, need.after, need.directory) else -1
+
+    def _value(self, acl: Acl) -> int:
+        if acl not in self.values:
+            self.values.append(acl)
+        return self.values.index(acl)
+
+    def _number(self, matrix: Matrix) -> int:
+        number = self._numbers.setdefault(matrix, len(self.matrices))
+        if number == len(self.matrices):
+            self.matrices.append(matrix)
+        return number
+
+
+def _preference(way: tuple[int, tuple[int, ...]]) -> tuple[int, tuple[int, ...]]:
+    number, slots = way
+    return number, tuple(-slot for slot in slots)
+
+
+def _product(one: Matrix, two: Matrix) -> Matrix:
+    columns = tuple(zip(*two, strict=True))
+    return tuple(
+        tuple(min(a + b for a, b in zip(row, column, strict=True)) for column in columns) for row in one
+    )
