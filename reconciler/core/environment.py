@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,26 @@ class ContainerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InventorySettings:
+    """Where the runs of a lake's Blob Inventory rule are, and which of them are still believed."""
+
+    container: str
+    """The destination container, in the same account."""
+    rule: str
+    prefix: str = ""
+    """The folder in the container that runs are below; the service itself puts them at the top."""
+    max_age: timedelta = timedelta(hours=36)
+    """How long ago a run may have begun: what it says of a path may be as old as that."""
+    containers: frozenset[str] = frozenset()
+    """Containers that are read from it; empty for every one that the lake declares."""
+    names: str = "auto"
+    """Whether names begin with their container: `container`, `path` (they do not), or `auto`: what a run
+    itself shows."""
+    percent_encoded: bool = False
+    """Names are written as in a URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LakeSettings:
     """One ADLS Gen2 account under its logical name."""
 
@@ -59,6 +79,12 @@ class LakeSettings:
     resource_id: str = ""
     """The ARM id of the storage account; role assignments are a gap without it."""
     containers: Mapping[str, ContainerSettings] = field(default_factory=dict)
+    inventory: InventorySettings | None = None
+    """None: every path is read from the account itself."""
+
+    def inventoried(self, container: str) -> bool:
+        """Whether a container is read from the inventory."""
+        return self.inventory is not None and container in (self.inventory.containers or self.containers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +127,10 @@ class Environment:
 
     @property
     def endpoints(self) -> Environment:
-        """What decides where credentials are sent and which are used; everything else at its default."""
+        """What decides where credentials are sent and which are used; everything else at its default.
+
+        An inventory is read from the account that the lake's endpoints name, so it sends nothing elsewhere.
+        """
         databricks = self.databricks and replace(self.databricks, identity_sync="")
-        lakes = {name: replace(lake, containers={}) for name, lake in self.lakes.items()}
+        lakes = {name: replace(lake, containers={}, inventory=None) for name, lake in self.lakes.items()}
         return replace(self, databricks=databricks, lakes=lakes, accepted_gaps=(), patience=0.0)

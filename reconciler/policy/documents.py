@@ -127,6 +127,38 @@ class ContainerShape(Shape):
     )
 
 
+class InventoryShape(Shape):
+    """A Blob Inventory rule of the account, whose runs are read instead of every path."""
+
+    container: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+        description="The rule's destination container.",
+        examples=["inventory"],
+    )
+    rule: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,255}$", description="The rule's name.", examples=["nightly"]
+    )
+    prefix: str = Field(
+        default="",
+        pattern=r"^([^/.][^/]*(/[^/.][^/]*)*)?$",
+        description="The folder that runs are below, where somebody moved them into one.",
+    )
+    max_age: str = Field(
+        default="36h",
+        pattern=r"^[1-9][0-9]{0,3}[hd]$",
+        description="How long ago a run may have begun, in hours or days; an older one is a gap.",
+        examples=["36h"],
+    )
+    containers: tuple[Name, ...] = Field(
+        default=(), description="The containers that are read from it; default: all of this lake."
+    )
+    names: Literal["auto", "container", "path"] = Field(
+        default="auto",
+        description="What a Name begins with: its container, or its path; auto: as it turns out.",
+    )
+    percent_encoded: bool = Field(default=False, description="Whether names are written as in a URL.")
+
+
 class LakeShape(Shape):
     """One ADLS Gen2 account."""
 
@@ -137,6 +169,9 @@ class LakeShape(Shape):
     )
     containers: dict[Name, ContainerShape] = Field(
         default={}, description="The containers in which folders may be declared."
+    )
+    inventory: InventoryShape | None = Field(
+        default=None, description="Read very large containers from a Blob Inventory; default: path by path."
     )
 
 

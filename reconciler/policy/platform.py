@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -14,6 +15,7 @@ from reconciler.core.environment import (
     DatabricksSettings,
     EntraSettings,
     Environment,
+    InventorySettings,
     LakeSettings,
     StoreSettings,
     WorkspaceSettings,
@@ -26,6 +28,7 @@ from reconciler.policy.documents import (
     BoundariesDocument,
     EnvironmentDocument,
     GuardrailsDocument,
+    InventoryShape,
     Limits,
 )
 from reconciler.policy.parse import Parsed
@@ -123,6 +126,7 @@ def _environments(documents: Iterable[Parsed], platform: Platform) -> Iterator[P
                 text=f"entra.name {model.entra.name!r} stands for another directory at {place}; give this "
                 "one another name, as addresses and the lock file go by it",
             )
+        yield from _strange_containers(each)
         platform.environments[model.name] = _environment(model)
     if not first:
         platform.complete = False
@@ -130,6 +134,19 @@ def _environments(documents: Iterable[Parsed], platform: Platform) -> Iterator[P
             source=Source("policies", 1),
             text="no valid document of kind environment: without one nothing has a place",
         )
+
+
+def _strange_containers(document: Parsed) -> Iterator[Problem]:
+    """Containers that an inventory is to be read for, and in which nothing may be declared."""
+    model: EnvironmentDocument = document.model
+    for name, lake in model.lakes.items():
+        for number, container in enumerate(lake.inventory.containers if lake.inventory else ()):
+            if container not in lake.containers:
+                yield Problem(
+                    source=document.places("lakes", name, "inventory", "containers", number),
+                    text=f"lakes.{name}.inventory.containers: the lake has no container {container!r}"
+                    f"{did_you_mean(container, frozenset(lake.containers))}",
+                )
 
 
 def _environment(model: EnvironmentDocument) -> Environment:
@@ -158,6 +175,7 @@ def _environment(model: EnvironmentDocument) -> Environment:
                     container: ContainerSettings(name=container, traverse=each.traverse)
                     for container, each in lake.containers.items()
                 },
+                inventory=lake.inventory and _inventory(lake.inventory),
             )
             for name, lake in model.lakes.items()
         },
@@ -170,6 +188,19 @@ def _environment(model: EnvironmentDocument) -> Environment:
             for gap in model.accepted_gaps
         ),
         patience=model.patience,
+    )
+
+
+def _inventory(model: InventoryShape) -> InventorySettings:
+    number, unit = int(model.max_age[:-1]), model.max_age[-1]
+    return InventorySettings(
+        container=model.container,
+        rule=model.rule,
+        prefix=model.prefix,
+        max_age=timedelta(hours=number) if unit == "h" else timedelta(days=number),
+        containers=frozenset(model.containers),
+        names=model.names,
+        percent_encoded=model.percent_encoded,
     )
 
 

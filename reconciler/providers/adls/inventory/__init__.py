@@ -1,0 +1,1 @@
+"""Blob Inventory runs: found, checked, opened as columns, and judged without a request for each path."""
