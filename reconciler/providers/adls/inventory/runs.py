@@ -217,6 +217,26 @@ def check(
     return Run(folder=place, manifest=manifest, files=tuple(_files(candidate, manifest)))
 
 
+def shortfall(run: Run, met: int, container: str, kept: int) -> InventoryFault | None:
+    """What is said once all files were read, where rows are missing; None where none is known to be.
+
+    Args:
+        met: rows of all files, of whatever container.
+        kept: rows of the container.
+    """
+    objects = run.manifest.objects
+    if met < objects:
+        text = f"{met:,} rows were read, and its manifest counts {objects:,} objects; wait for the next run"
+        return InventoryFault(Flaw.ROWS, run.folder, text)
+    if not kept:
+        text = (
+            f"none of its {met:,} rows is of container {container!r}: look at the rule's prefixMatch, and at "
+            "the inventory's `names`"
+        )
+        return InventoryFault(Flaw.ROWS, run.folder, text)
+    return None
+
+
 def _judge_origin(place: str, manifest: Manifest, wanted: Wanted) -> None:
     if manifest.rule != wanted.rule:
         text = f"its manifest is of rule {manifest.rule!r}, not of {wanted.rule!r}: look who copied it here"
