@@ -17,8 +17,9 @@ from reconciler.providers.adls.applying import Hand, ended
 from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
 from reconciler.providers.adls.client_write import LakeWriter
 from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAVERSE
+from reconciler.providers.adls.inventories import inventories
 from reconciler.providers.adls.naming import Names, entry_of
-from reconciler.providers.adls.reading import LakeAnswer, asks, covering, read_lake
+from reconciler.providers.adls.reading import Inventory, LakeAnswer, asks, covering, read_lake
 from reconciler.providers.adls.reporting import Report
 from reconciler.providers.adls.roles import Roles
 from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, silent
@@ -63,7 +64,11 @@ class Lakes:
         by_lake: dict[str, list[Wanted]] = {}
         for want in question.wanted:
             by_lake.setdefault(want.address.installation, []).append(want)
-        answers = self._run(self._read(question, by_lake))
+        # Before anything runs on the loop, as the directory is asked, and answers in its own time.
+        offers = {
+            name: inventories(question, lake, self._readers[name]) for name, lake in self._settings.items()
+        }
+        answers = self._run(self._read(question, by_lake, offers))
         alive = [answer for answer in answers if not answer.dead]
         names = Names()
         names.learn(
@@ -84,7 +89,12 @@ class Lakes:
                 report.lake(answer)
         return report.live()
 
-    async def _read(self, question: Question, by_lake: Mapping[str, Sequence[Wanted]]) -> list[LakeAnswer]:
+    async def _read(
+        self,
+        question: Question,
+        by_lake: Mapping[str, Sequence[Wanted]],
+        offers: Mapping[str, Mapping[str, Inventory]],
+    ) -> list[LakeAnswer]:
         done = 0
 
         def count(paths: int) -> None:
@@ -99,7 +109,7 @@ class Lakes:
                 return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=gone)
             resource_id = self._settings[lake].resource_id.rstrip("/")
             asked = asks(wanted, question.boundaries, lake)
-            return await read_lake(self._readers[lake], lake, resource_id, asked, count)
+            return await read_lake(self._readers[lake], lake, resource_id, asked, count, offers[lake])
 
         watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
         return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))

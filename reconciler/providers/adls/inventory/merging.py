@@ -18,7 +18,7 @@ from reconciler.providers.adls.expectation import Verdict
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally
 from reconciler.providers.adls.inventory.estate import Ground
 from reconciler.providers.adls.inventory.kernel import OUTPUT, Kind, alike
-from reconciler.providers.adls.inventory.places import Hashes, Hasher, Places, Texts
+from reconciler.providers.adls.inventory.places import Hasher, Hashes, Places, Texts
 from reconciler.providers.adls.inventory.verdicts import Words
 
 PATHS = pa.schema(

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.providers.adls.canonical import Canon, Judged
 from reconciler.providers.adls.expectation import Expectation, Verdict
 from reconciler.providers.adls.ground import Tally
-from reconciler.providers.adls.inventory import kernel
-from reconciler.providers.adls.inventory.estate import GroundError, ground, parse
+from reconciler.providers.adls.inventory.estate import parse
 from tests.providers.adls.inventory.rows import (
-    KEY,
     Outcome,
     Row,
     ancestry,
@@ -26,14 +23,10 @@ from tests.providers.adls.inventory.rows import (
     outcome,
 )
 from tests.providers.adls.test_expectation import (
-    BARE,
-    DS,
-    ENG,
     GOOD,
     IDS,
     INHERITED,
     NAMES,
-    SHUFFLED,
     documents,
     lists,
 )
