@@ -1,4 +1,4 @@
-"""The emulator's own endpoint, `/__emulator__/…` on every port: state, log, faults, clock, switches, inventories."""
+"""The emulator's own endpoint, `/__emulator__/…` on every port: state, log, faults, clock, switches, runs."""
 
 from __future__ import annotations
 

@@ -142,6 +142,7 @@ class InventoryShape(Shape):
         default="",
         pattern=r"^([^/.][^/]*(/[^/.][^/]*)*)?$",
         description="The folder that runs are below, where somebody moved them into one.",
+        examples=["access/lake"],
     )
     max_age: str = Field(
         default="36h",

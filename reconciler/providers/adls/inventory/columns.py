@@ -99,8 +99,9 @@ class Rows:
     def _folders(self, column: pa.Array) -> pa.Array:
         if pa.types.is_boolean(column.type):
             return column.fill_null(False)
-        if not pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string()).dictionary_encode()
+        if pa.types.is_integer(column.type):
+            column = column.cast(pa.string())
+        column = _words(column)
         said = column.dictionary.to_pylist()
         strange = [each for each in said if (each or "").lower() not in FOLDER]
         if strange:
@@ -184,11 +185,12 @@ class _Names:
 
 
 def _parquet(unit: Unit) -> Iterator[pa.RecordBatch]:
-    words = ["Acl", "Group", "hdi_isfolder"]
+    fields = pq.read_schema(unit.path).names
+    words = [name for name in ("hdi_isfolder", "Acl", "Group") if name in fields]
     with pq.ParquetFile(
         unit.path, read_dictionary=words, buffer_size=1 << 20, page_checksum_verification=True
     ) as opened:
-        columns = [name for name in ("Name", *words) if name in opened.schema_arrow.names]
+        columns = ["Name", *words]
         groups = list(range(unit.start, unit.stop))
         met = 0
         for batch in opened.iter_batches(BATCH, row_groups=groups, columns=columns, use_threads=False):
