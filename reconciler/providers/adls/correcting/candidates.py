@@ -14,7 +14,7 @@ from reconciler.providers.adls.acl import Acl, Entry, Scope
 from reconciler.providers.adls.correcting.requests import Need
 from reconciler.providers.adls.correcting.semantics import same, spell
 
-WISHES = 512
+WISHES = 2_000
 """Kinds of call that are looked at for one tree."""
 
 
