@@ -46,7 +46,7 @@ def before(random: Random, directory: bool) -> Acl:
 
 def wished(random: Random, acl: Acl, directory: bool, changes: dict[Entry, int | None]) -> Acl | None:
     """What the path is to hold: None for one on which nothing may change."""
-    if random.random() < 0.15:
+    if random.random() < 0.08:
         return None
     try:
         return merge(acl, changes, changes if directory else {})
@@ -65,7 +65,7 @@ def tree(random: Random, most: int = 6) -> Tree:
 
     def need(directory: bool) -> int:
         acl = random.choice(lists[directory])
-        after = wished(random, acl, directory, others if random.random() < 0.2 else changes)
+        after = wished(random, acl, directory, others if random.random() < 0.1 else changes)
         found = Need(acl, acl if random.random() < 0.1 else after, directory)
         if found not in needs:
             needs.append(found)
@@ -73,13 +73,13 @@ def tree(random: Random, most: int = 6) -> Tree:
 
     directories = ["t"]
     found = {"t": need(True)}
-    for number in range(random.randint(0, most - 1)):
+    for number in range(random.randint(most // 2, most - 1)):
         directory = random.random() < 0.5
         path = f"{random.choice(directories)}/{number}"
         found[path] = need(directory)
         directories += [path] if directory else []
     order = sorted(found, key=lambda path: path.split("/"))
-    return Tree([(path, found[path]) for path in order], needs, random.randint(1, 4))
+    return Tree([(path, found[path]) for path in order], needs, random.choice([1, 2, 3, 4, 4]))
 
 
 def wishes(here: Tree, limit: int) -> list[Candidate]:
