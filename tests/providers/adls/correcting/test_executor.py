@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -238,6 +239,22 @@ def test_progress_counts_the_paths_that_calls_visit(here: Lake) -> None:
     total = len(here.paths("pricing"))
     assert told[-1] == ("lake paths written", total, total)
     assert [done for _, done, _ in told] == [*range(3, total, 3), total]
+
+
+def test_a_killed_call_goes_on_from_its_token(here: Lake, tmp_path: Path) -> None:
+    actions = grants(here)
+    killed = notes(tmp_path / "store", actions)
+    with tapped(Tap(dies_before_write=4)), pytest.raises(Dead):
+        write(here, actions, killed)
+    (_, mark) = killed.noted[-1]
+    assert mark.done == 9
+    here.emulator.world.log.clear()
+    outcomes = write(here, actions, notes(tmp_path / "store", actions, "run-2"))
+    assert {outcome.status for outcome in outcomes.values()} == {Status.ACCEPTED}
+    first, *rest = recursive(here)
+    assert f"continuation={quote(mark.token, safe='')}" in first.replace("/", "%2F")
+    assert (len(rest), single(here)) == (2, [])
+    assert grants(here) == []
 
 
 def test_a_call_that_was_undone_meanwhile_is_begun_anew(here: Lake, tmp_path: Path) -> None:
