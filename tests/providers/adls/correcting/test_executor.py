@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from reconciler.core.course import Course, Mark
 from reconciler.core.plan import Action, Status
 from reconciler.emulator.lake.tree import Folder
 from reconciler.providers.adls.acl import parse
@@ -277,3 +278,26 @@ def test_an_answer_that_does_not_parse_is_a_lost_one(here: Lake) -> None:
     outcomes = write(here, grants(here))
     assert {outcome.status for outcome in outcomes.values()} == {Status.UNKNOWN}
     assert all("the answer to the write was lost" in outcome.reason for outcome in outcomes.values())
+
+
+def test_single_writes_right_after_the_listing_ask_for_nothing_more(here: Lake) -> None:
+    write(here, grants(here))
+    here.set("pricing/b/f1", BASE)
+    actions = grants(here)
+    here.emulator.world.log.clear()
+    write(here, actions)
+    assert (len(single(here)), len(here.requests())) == (1, 4)
+
+
+def test_a_call_of_long_ago_that_would_change_nothing_is_not_gone_on_with(here: Lake, tmp_path: Path) -> None:
+    write(here, grants(here))
+    done = here.node("pricing/a").acl.text
+    here.documents = [folder(grants={"group:pricing-ds": "read", "group:pricing-eng": "read"})]
+    actions = grants(here)
+    diary = notes(tmp_path / "store", actions)
+    diary.note(Course("curated/pricing/a", "set", done), Mark("old", 3))
+    diary.note(Course("curated/pricing", "set", done), Mark("older", 3))
+    here.emulator.world.log.clear()
+    assert {each.status for each in write(here, actions, diary).values()} == {Status.ACCEPTED}
+    assert not any("continuation=old" in line for line in recursive(here))
+    assert grants(here) == []
