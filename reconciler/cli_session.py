@@ -256,7 +256,7 @@ def checkpoint(session: Session, arguments: Namespace, kept: Kept, warn: Callabl
     return Checkpoint(
         folder=folder,
         now=now,
-        fresh=getattr(arguments, "fresh", True),
+        fresh=fresh,
         inventories=not arguments.live,
         kept=kept,
         warn=warn,

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from reconciler.core.desired import Frame
 from reconciler.core.diff import diff
@@ -56,7 +57,7 @@ def work(root: Path, one_by_one: bool) -> dict[str, object]:
         )
         actions = [each for each in diff(wanted, live, frame).actions if each.address.kind == "folder"]
         if one_by_one:
-            carrying.choose = partial(_singly, carrying.choose)  # type: ignore[assignment]
+            setattr(carrying, "choose", partial(_singly, carrying.choose))  # noqa: B010
         wall, cpu, least = time.perf_counter(), time.process_time(), _mebibytes()
         outcomes = lake.write(actions[0].address, actions)
         return {
@@ -68,8 +69,8 @@ def work(root: Path, one_by_one: bool) -> dict[str, object]:
         }
 
 
-def _singly(choose: object, *given: object, **more: object) -> object:
-    return choose(*given, **{**more, "singly": True})  # type: ignore[operator]
+def _singly(choose: Any, *given: Any, **more: Any) -> Any:
+    return choose(*given, **{**more, "singly": True})
 
 
 def _mebibytes() -> float:

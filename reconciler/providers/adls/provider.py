@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reconciler.core.environment import Environment, LakeSettings
-from reconciler.core.model import Address, Identity, Kind, Live, Presence, Wanted
+from reconciler.core.model import Address, Identity, Kind, Live, Presence, Reading, Wanted
 from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers import identity
 from reconciler.providers.adls.acl import OTHER, Entry
 from reconciler.providers.adls.applying import Hand, ended
+from reconciler.providers.adls.asking import PAGES_AT_ONCE, Lanes
 from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
 from reconciler.providers.adls.client_write import LakeWriter
 from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAVERSE
@@ -87,7 +89,7 @@ class Lakes:
                 report.dead(answer.lake, by_lake.get(answer.lake, ()), answer.dead)
             else:
                 report.lake(answer)
-        return report.live()
+        return replace(report.live(), readings=_readings(alive))
 
     async def _read(
         self,
@@ -96,6 +98,7 @@ class Lakes:
         offers: Mapping[str, Mapping[str, Inventory]],
     ) -> list[LakeAnswer]:
         done = 0
+        pages = asyncio.Semaphore(PAGES_AT_ONCE)
 
         def count(paths: int) -> None:
             nonlocal done
@@ -109,7 +112,8 @@ class Lakes:
                 return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=gone)
             resource_id = self._settings[lake].resource_id.rstrip("/")
             asked = asks(wanted, question.boundaries, lake)
-            return await read_lake(self._readers[lake], lake, resource_id, asked, count, offers[lake])
+            lanes = Lanes(pages=pages)
+            return await read_lake(self._readers[lake], lake, resource_id, asked, count, lanes, offers[lake])
 
         watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
         return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))
@@ -176,6 +180,16 @@ class Lakes:
             if self._portal is None:
                 self._portal = Portal("lakes")
         return self._portal.run(work)
+
+
+def _readings(answers: Iterable[LakeAnswer]) -> tuple[Reading, ...]:
+    """How each container was read, those aside of which nothing was."""
+    return tuple(
+        reading
+        for answer in sorted(answers, key=lambda answer: answer.lake)
+        for container, part in sorted(answer.containers.items())
+        for reading in part.readings(f"{PROVIDER}/{answer.lake}/{container}")
+    )
 
 
 def _holders(directory: Directory, answers: Iterable[LakeAnswer]) -> Mapping[str, Identity]:

@@ -6,14 +6,16 @@ Its law: everything that was asked for comes back as found, as absent, or as a g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
+from reconciler.core import model
 from reconciler.core.model import Wanted
 from reconciler.core.vocabulary import Boundary
 from reconciler.providers.adls.acl import AclError, Entry
+from reconciler.providers.adls.asking import Counts, Lanes
 from reconciler.providers.adls.canonical import SUPERUSER, parsed
 from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader
 from reconciler.providers.adls.documents import FOLDER, TRAVERSE
@@ -69,6 +71,27 @@ class Answer:
     aside: Reading | Unread
     told: Told | None = None
     """What an inventory had told before anything was asked."""
+
+    def readings(self, place: str) -> Iterator[model.Reading]:
+        """How the container was read; nothing where nothing of it was."""
+        if self.told is not None and self.told.rows:
+            yield model.Reading(place=place, reader="inventory", paths=self.told.rows, as_of=self.told.as_of)
+        found = [part for part in (self.main, self.aside) if isinstance(part, Reading)]
+        total = Counts()
+        for counts in {id(part): part.counts for part in found}.values():
+            total.add(counts)
+        if not found or (self.told is not None and not total.paths):
+            return
+        whys = {part.why for part in found} | {self.told.why_left if self.told else ""}
+        yield model.Reading(
+            place=place,
+            reader="path-listing" if total.walked > total.paths / 2 else "list-blobs",
+            paths=total.paths,
+            requests=total.pages + total.single,
+            single=total.single,
+            why="; ".join(sorted(whys - {""})),
+            resumed=total.resumed,
+        )
 
     def tracts(self) -> Iterable[tuple[Tract, Reading | Unread]]:
         """Every folder that was asked for, with the reading that it is in."""
@@ -169,6 +192,7 @@ async def read_lake(
     resource_id: str,
     asked: Mapping[str, Ask],
     count: Count,
+    lanes: Lanes,
     inventories: Mapping[str, Inventory],
 ) -> LakeAnswer:
     """Sweep every container of a lake, and ask who holds roles on it.
@@ -185,14 +209,19 @@ async def read_lake(
     roles, answers = await asyncio.gather(
         read_roles(reader, lake, resource_id, held),
         asyncio.gather(
-            *(_container(reader, name, asked[name], count, inventories.get(name)) for name in names)
+            *(_container(reader, name, asked[name], count, lanes, inventories.get(name)) for name in names)
         ),
     )
     return LakeAnswer(lake=lake, containers=dict(zip(names, answers, strict=True)), roles=roles)
 
 
 async def _container(
-    reader: LakeReader, container: str, ask: Ask, count: Count, inventory: Inventory | None
+    reader: LakeReader,
+    container: str,
+    ask: Ask,
+    count: Count,
+    lanes: Lanes,
+    inventory: Inventory | None,
 ) -> Answer:
     async def swept(tracts: Sequence[Tract], ways: Iterable[str], parents: Iterable[str]) -> Reading | Unread:
         sweep = Sweep(
@@ -203,6 +232,8 @@ async def _container(
             ways=frozenset(ways),
             parents=frozenset(parents),
             progress=count,
+            lanes=lanes,
+            split=True,
         )
         try:
             return await sweep.run()

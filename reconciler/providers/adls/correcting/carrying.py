@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from reconciler.providers.adls.client import Refused
-from reconciler.providers.adls.correcting.choosing import choose, effect_of, fits, price, spent
+from reconciler.providers.adls.correcting.choosing import choose, effect_of, fits, helps, price, spent
 from reconciler.providers.adls.correcting.lots import FAILED, LOST, Lots
 from reconciler.providers.adls.correcting.requests import Call, Recursive
 from reconciler.providers.adls.correcting.singles import Singles
@@ -74,6 +74,7 @@ class Carrier:
         Raises Unread where it cannot be listed: nothing was sent then.
         """
         self.strip = await self._first()
+        self.singles.seen = self.top
         await self._resume()
         for _ in range(ROUNDS):
             if self._silent or not self._is_open(self.strip):
@@ -99,13 +100,12 @@ class Carrier:
         for path, course, mark in self.walker.unfinished(self.top):
             part = self.strip.below(path)
             call = Recursive(path, course.mode, course.entries, len(part), -(-len(part) // page))
-            if self.surveyor.blind or not fits(call, part, self.lots):
+            if self.surveyor.blind or not (fits(call, part, self.lots) and helps(call, part, self.lots)):
+                continue
+            if not visited(part, self.lots, partial(effect_of, call), mark.done):
                 continue
             anew = choose(self.strip, self.lots, page, singly=False)
-            rest = max(0, len(part) - mark.done)
-            if not visited(part, self.lots, partial(effect_of, call), mark.done) or not anew:
-                continue
-            if price(page)(rest) <= sum(map(partial(spent, page), anew)):
+            if price(page)(len(part)) - mark.done // page <= sum(map(partial(spent, page), anew)):
                 self.steps.plan([call])
                 await self._recursive(self.strip, call, 0)
 
@@ -195,7 +195,7 @@ class Carrier:
         seen.follow(part, review.decide)
         part.pages = seen.pages
         self.singles.seen = call.path
-        if isinstance(walk.error, Refused) and not fault:
+        if isinstance(walk.error, Refused) and not fault and not walk.answered:
             await self._follow(part, call.path, 0, singly=True)
             self._behind.append(call.path)
 
@@ -208,7 +208,7 @@ class Carrier:
             # The service may still be at it: what it has not done by now, it may do in a moment.
             return LOST, why(error)
         if isinstance(error, Refused) and error.status not in (401, 403):
-            # Gone, or not to its liking as a whole: the listing shows what is left, one by one.
+            # Gone, or not to its liking as a whole: the listing shows what is left to do in another way.
             return "", ""
         return FAILED, why(error)
 

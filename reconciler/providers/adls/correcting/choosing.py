@@ -84,6 +84,16 @@ def fits(call: Recursive, strip: Strip, lots: Lots) -> bool:
     return all(_fits(call, lots, lots[number]) for number in strip.counts())
 
 
+def helps(call: Recursive, strip: Strip, lots: Lots) -> bool:
+    """Whether a call brings any path to its end."""
+    return any(_helps(call, lots[number]) for number in strip.counts())
+
+
+def _helps(call: Recursive, lot: Lot) -> bool:
+    now = effect_of(call, lot.acl, lot.directory)
+    return lot.open and lot.after is not None and now is not None and same(now, lot.after, lot.directory)
+
+
 def _fits(call: Recursive, lots: Lots, lot: Lot) -> bool:
     now = effect_of(call, lot.acl, lot.directory)
     if now is None:

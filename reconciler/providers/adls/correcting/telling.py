@@ -68,7 +68,8 @@ class Races:
             return ""
         new = f"{self.appeared} new {'path' if self.appeared == 1 else 'paths'}"
         if not self.astray.paths:
-            return f"{new} appeared while it was written, and hold what they should"
+            held = "it holds what it should" if self.appeared == 1 else "they hold what they should"
+            return f"{new} appeared while the call ran; {held}"
         number = f"{self.astray.paths} {'path' if self.astray.paths == 1 else 'paths'}"
         head = f"{number} changed while the call ran: {self.astray.shown}"
         return head + (f" ({new} among all)" if self.appeared else "")

@@ -26,7 +26,7 @@ from reconciler.providers.adls.inventory import names
 from reconciler.providers.adls.inventory.estate import ground
 from reconciler.providers.adls.inventory.local import judge_run
 from reconciler.providers.adls.inventory.merging import Judged, Spool
-from reconciler.providers.adls.inventory.runs import Chosen
+from reconciler.providers.adls.inventory.runs import Chosen, shortfall
 from reconciler.providers.adls.inventory.source import LocalFile, Source, find, wanted
 from reconciler.providers.adls.inventory.units import Cut, cut
 from reconciler.providers.adls.sweep import Unread
@@ -139,6 +139,7 @@ class Stock:
             result = judge_run(
                 units, view, here, Path(scratch) / "judged",
                 workers=self.workers,
+                whole=lambda met, kept: shortfall(run, met, container, kept),
                 progress=lambda done, total: self.progress(f"inventory rows of {container}", done, total),
             )  # fmt: skip
             judged = result.merged(self.spool([by_path[path] for path in here.paths]))

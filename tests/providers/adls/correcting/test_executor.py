@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from reconciler.core.course import Course, Mark
 from reconciler.core.plan import Action, Status
 from reconciler.emulator.lake.tree import Folder
 from reconciler.providers.adls.acl import parse
@@ -240,6 +242,22 @@ def test_progress_counts_the_paths_that_calls_visit(here: Lake) -> None:
     assert [done for _, done, _ in told] == [*range(3, total, 3), total]
 
 
+def test_a_killed_call_goes_on_from_its_token(here: Lake, tmp_path: Path) -> None:
+    actions = grants(here)
+    killed = notes(tmp_path / "store", actions)
+    with tapped(Tap(dies_before_write=4)), pytest.raises(Dead):
+        write(here, actions, killed)
+    (_, mark) = killed.noted[-1]
+    assert mark.done == 9
+    here.emulator.world.log.clear()
+    outcomes = write(here, actions, notes(tmp_path / "store", actions, "run-2"))
+    assert {outcome.status for outcome in outcomes.values()} == {Status.ACCEPTED}
+    first, *rest = recursive(here)
+    assert f"continuation={quote(mark.token, safe='')}" in first.replace("/", "%2F")
+    assert (len(rest), single(here)) == (2, [])
+    assert grants(here) == []
+
+
 def test_a_call_that_was_undone_meanwhile_is_begun_anew(here: Lake, tmp_path: Path) -> None:
     """A token is worth nothing where what lies before it is not as the call left it."""
     actions = grants(here)
@@ -260,3 +278,26 @@ def test_an_answer_that_does_not_parse_is_a_lost_one(here: Lake) -> None:
     outcomes = write(here, grants(here))
     assert {outcome.status for outcome in outcomes.values()} == {Status.UNKNOWN}
     assert all("the answer to the write was lost" in outcome.reason for outcome in outcomes.values())
+
+
+def test_single_writes_right_after_the_listing_ask_for_nothing_more(here: Lake) -> None:
+    write(here, grants(here))
+    here.set("pricing/b/f1", BASE)
+    actions = grants(here)
+    here.emulator.world.log.clear()
+    write(here, actions)
+    assert (len(single(here)), len(here.requests())) == (1, 4)
+
+
+def test_a_call_of_long_ago_that_would_change_nothing_is_not_gone_on_with(here: Lake, tmp_path: Path) -> None:
+    write(here, grants(here))
+    done = here.node("pricing/a").acl.text
+    here.documents = [folder(grants={"group:pricing-ds": "read", "group:pricing-eng": "read"})]
+    actions = grants(here)
+    diary = notes(tmp_path / "store", actions)
+    diary.note(Course("curated/pricing/a", "set", done), Mark("old", 3))
+    diary.note(Course("curated/pricing", "set", done), Mark("older", 3))
+    here.emulator.world.log.clear()
+    assert {each.status for each in write(here, actions, diary).values()} == {Status.ACCEPTED}
+    assert not any("continuation=old" in line for line in recursive(here))
+    assert grants(here) == []

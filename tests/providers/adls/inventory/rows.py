@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from reconciler.core.vocabulary import Context
 from reconciler.providers.adls import VOCABULARY
+from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.expectation import Expectation, Verdict, expect
-from reconciler.providers.adls.ground import Catch, Key, Tally, plots, tract
+from reconciler.providers.adls.ground import Key, Tally, plots, tract
 from reconciler.providers.adls.inventory.estate import Ground, ground
 from reconciler.providers.adls.inventory.kernel import judge
 from reconciler.providers.adls.inventory.merging import PATHS, Judged, merge
