@@ -18,13 +18,13 @@ from reconciler.providers.adls.expectation import Verdict
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally
 from reconciler.providers.adls.inventory.estate import Ground
 from reconciler.providers.adls.inventory.kernel import OUTPUT, Kind, alike
-from reconciler.providers.adls.inventory.places import Hashes, Hasher, Places, Texts
+from reconciler.providers.adls.inventory.places import Hasher, Hashes, Places, Texts
 from reconciler.providers.adls.inventory.verdicts import Words
 
 PATHS = pa.schema(
     [OUTPUT.field(name) for name in ("home", "path", "directory", "acl", "group", "spot", "verdict")]
 )
-"""Rows that stand by themselves, once each: drifted, unreadable, and the spots of folders whatever they hold."""
+"""Rows that stand by themselves, once each: drifted, unreadable, and folders' spots whatever they hold."""
 Spool = Callable[[pa.RecordBatch], None]
 
 
