@@ -191,7 +191,7 @@ def _parquet(unit: Unit) -> Iterator[pa.RecordBatch]:
 
 
 def _csv(unit: Unit) -> Iterator[pa.RecordBatch]:
-    words = dict.fromkeys(("hdi_isfolder", "Acl", "Group"), WORDS)
+    words = {name: WORDS for name in ("hdi_isfolder", "Acl", "Group")}
     columns = [name for name in SCHEMA.names if name in unit.header]
     reader = pyarrow.csv.open_csv(
         pa.PythonFile(_Range(unit), mode="r"),
