@@ -1,4 +1,4 @@
-"""The emulator's own endpoint, `/__emulator__/…` on every port: state, log, faults, clock, switches."""
+"""The emulator's own endpoint, `/__emulator__/…` on every port: state, log, faults, clock, switches, runs."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ def _obey(
             world.faults.add_json(request.json())
         case ("DELETE", "faults"):
             world.faults.clear()
+        case ("POST", "inventories"):
+            return {"folder": registry.inventory(services, request.json())}
         case ("POST", "clock"):
             world.clock.advance(float(request.json()["advance"]))
         case ("POST", "switches"):

@@ -73,3 +73,10 @@ def seed(world: World, services: Mapping[str, Service], document: Mapping[str, A
 def dump(services: Mapping[str, Service]) -> dict[str, Any]:
     """The state of all services, in the form of a seed file."""
     return {section: services[owner].dump() for section, owner in SECTIONS.items()}
+
+
+def inventory(services: Mapping[str, Service], document: Mapping[str, Any]) -> str:
+    """Make a run of a lake's inventory rule and return its folder; raises ValueError."""
+    lake = services["lake"]
+    assert isinstance(lake, LakeService)
+    return lake.inventory(document)

@@ -142,10 +142,11 @@ class InventoryShape(Shape):
         default="",
         pattern=r"^([^/.][^/]*(/[^/.][^/]*)*)?$",
         description="The folder that runs are below, where somebody moved them into one.",
+        examples=["access/lake"],
     )
     max_age: str = Field(
         default="36h",
-        pattern=r"^[1-9][0-9]{0,3}[hd]$",
+        pattern=r"^[1-9][0-9]{0,2}[hd]$",
         description="How long ago a run may have begun, in hours or days; an older one is a gap.",
         examples=["36h"],
     )

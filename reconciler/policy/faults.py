@@ -227,13 +227,14 @@ def _at(model: type[BaseModel], path: Path) -> list[dict[str, Any]]:
     for step in path:
         inner: list[dict[str, Any]] = []
         for schema in found:
-            below = (
-                schema.get("items")
-                if isinstance(step, int)
-                else schema.get("properties", {}).get(step, schema.get("additionalProperties"))
-            )
-            if isinstance(below, dict):
-                inner.extend(_branches(below, root))
+            named = schema.get("properties", {}).get(step)
+            below = [schema.get("items")] if isinstance(step, int) else [named]
+            if not isinstance(step, int) and named is None:
+                # Tables of anybody's names, with or without a spelling of their own.
+                below = [schema.get("additionalProperties"), *schema.get("patternProperties", {}).values()]
+            for each in below:
+                if isinstance(each, dict):
+                    inner.extend(_branches(each, root))
         found = inner
     return found
 

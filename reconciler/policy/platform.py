@@ -175,7 +175,7 @@ def _environment(model: EnvironmentDocument) -> Environment:
                     container: ContainerSettings(name=container, traverse=each.traverse)
                     for container, each in lake.containers.items()
                 },
-                inventory=lake.inventory and _inventory(lake.inventory),
+                inventory=None if lake.inventory is None else _inventory(lake.inventory),
             )
             for name, lake in model.lakes.items()
         },

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from reconciler.core.environment import InventorySettings
 from reconciler.core.guardrails import Limit
 from tests.policy.small import GUID, environment, estate, group, said, scope
 
@@ -116,6 +118,69 @@ def test_a_mistake_in_the_platforms_settings_is_told(
     assert told.startswith(line if text is None else file + line)
     assert len(policies.unusable) == 1
     assert policies.blocked == {}
+
+
+def with_inventory(text: str) -> dict[str, str | bytes | None]:
+    return {"policies/local.yaml": f"{environment('local')}    inventory:\n      {text}\n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("{container: inventory, rule: nightly}", InventorySettings(container="inventory", rule="nightly")),
+        (
+            "{container: inv-1, rule: Rule_1, prefix: a/b, max-age: 3d, containers: [curated], names: path, "
+            "percent-encoded: true}",
+            InventorySettings(
+                container="inv-1",
+                rule="Rule_1",
+                prefix="a/b",
+                max_age=timedelta(days=3),
+                containers=frozenset({"curated"}),
+                names="path",
+                percent_encoded=True,
+            ),
+        ),
+    ],
+)
+def test_an_inventory_arrives(tmp_path: Path, text: str, settings: InventorySettings) -> None:
+    policies = estate(tmp_path, with_inventory(text))
+    assert said(policies) == []
+    lake = policies.environments["local"].lakes["lake"]
+    assert lake.inventory == settings
+    assert lake.inventoried("curated") and not lake.inventoried("raw")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{rule: nightly}", "lakes.lake.inventory: the key `container` is missing"),
+        (
+            "{container: Inventory, rule: nightly}",
+            "'Inventory' is not spelt as it has to be, such as inventory",
+        ),
+        ("{container: inventory, rule: a/b}", "'a/b' is not spelt as it has to be, such as nightly"),
+        (
+            "{container: inventory, rule: n, max-age: 36}",
+            "inventory.max-age: '36' is not spelt as it has to be, such as 36h",
+        ),
+        (
+            "{container: inventory, rule: n, max-age: 36m}",
+            "'36m' is not spelt as it has to be, such as 36h",
+        ),
+        ("{container: inventory, rule: n, prefix: ../x}", "'../x' is not spelt as it has to be"),
+        ("{container: inventory, rule: n, prefix: /x}", "'/x' is not spelt as it has to be"),
+        ("{container: inventory, rule: n, names: none}", "'none' is none of auto, container, path"),
+        (
+            "{container: inventory, rule: n, containers: [curate]}",
+            ":14:52: lakes.lake.inventory.containers: the lake has no container 'curate'; did you mean",
+        ),
+    ],
+)
+def test_a_mistake_in_an_inventory_is_told(tmp_path: Path, text: str, words: str) -> None:
+    told = said(estate(tmp_path, with_inventory(text)))[-1]
+    assert told.startswith("policies/local.yaml:14:" if "container:" in text else "policies/local.yaml:13:")
+    assert words in told
 
 
 def test_missing_guardrails_are_careful_ones_and_said(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from reconciler.core.environment import (
     DatabricksSettings,
     EntraSettings,
     Environment,
+    InventorySettings,
     LakeSettings,
     StoreSettings,
     WorkspaceSettings,
@@ -70,6 +71,7 @@ SAME = {
     "patience": replace(HERE, patience=1.0),
     "sync": databricks(identity_sync="scim"),
     "containers": lake(containers={"raw": ContainerSettings(name="raw")}),
+    "inventory": lake(inventory=InventorySettings(container="inventory", rule="nightly")),
 }
 
 

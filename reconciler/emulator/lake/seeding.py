@@ -14,12 +14,13 @@ from typing import Any, Protocol
 
 from reconciler.emulator.directory import Directory
 from reconciler.emulator.lake import acl as acls
+from reconciler.emulator.lake import inventory
 from reconciler.emulator.lake.account import SUPERUSER, Account, Filesystem
 from reconciler.emulator.lake.acl import Acl, AclError
 from reconciler.emulator.lake.tree import Folder, Node, walk
 from reconciler.emulator.world import World
 
-ACCOUNT = frozenset({"hns", "retention-days", "container-retention-days", "filesystems"})
+ACCOUNT = frozenset({"hns", "retention-days", "container-retention-days", "filesystems", "inventories"})
 FILESYSTEM = frozenset({"root", "metadata", "public-access", "paths"})
 NODE = frozenset(
     {"path", "type", "acl", "sticky", "owner", "group", "size", "content", "metadata", "headers"}
@@ -49,6 +50,9 @@ def seed(service: Lakes, section: Mapping[str, Any]) -> None:
         account.container_retention_days = int(entry.get("container-retention-days", 0))
         for container, content in (entry.get("filesystems") or {}).items():
             _filesystem(service.world.directory, account, container, content or {})
+        # Runs list what is there by now, earlier runs included.
+        for order in entry.get("inventories") or ():
+            inventory.run(account, inventory.ordered(order))
 
 
 def _known(where: str, entry: Mapping[str, Any], names: frozenset[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.emulator.lake import blob, dfs, growing, seeding, trash
+from reconciler.emulator.lake import blob, dfs, growing, inventory, seeding, trash
 from reconciler.emulator.lake.account import Account
 from reconciler.emulator.lake.acl import Reading
 from reconciler.emulator.lake.call import DEFAULT_VERSION, Call, dialect, finish, refuse, request_id, segments
@@ -147,6 +147,17 @@ class LakeService:
     def grow(self, account: str, filesystem: str, rows: Iterable[Row], size: int = 0) -> int:
         """Add very many paths at once (see `growing.grow`) and return how many rows there were."""
         return growing.grow(self.account(account), filesystem, rows, size)
+
+    def inventory(self, document: Mapping[str, Any]) -> str:
+        """Make a run of an inventory rule (see `inventory.Order`) and return its folder; raises ValueError.
+
+        `account` names the account, the other keys are the order's.
+        """
+        order = dict(document)
+        account = self.accounts.get(str(order.pop("account", "")))
+        if account is None:
+            raise ValueError(f"inventory: account is one of {', '.join(sorted(self.accounts)) or 'none'}")
+        return inventory.run(account, inventory.ordered(order))
 
     def endpoints(self) -> list[str]:
         """Two endpoints for every account."""

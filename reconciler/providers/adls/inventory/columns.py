@@ -99,8 +99,9 @@ class Rows:
     def _folders(self, column: pa.Array) -> pa.Array:
         if pa.types.is_boolean(column.type):
             return column.fill_null(False)
-        if not pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string()).dictionary_encode()
+        if pa.types.is_integer(column.type):
+            column = column.cast(pa.string())
+        column = _words(column)
         said = column.dictionary.to_pylist()
         strange = [each for each in said if (each or "").lower() not in FOLDER]
         if strange:
@@ -134,6 +135,9 @@ class _Names:
         if not self.view.qualified:
             return names, None
         mask = pc.starts_with(names, self.base)
+        # The container itself, with a slash behind it, is no path in it.
+        if (short := _lengths(names) <= len(self.base)).any():
+            mask = pc.and_not(mask, pa.array(short))
         if pc.all(mask).as_py() is not False:
             return _cut(names, len(self.base)), None
         if self.view.alone:
@@ -141,8 +145,8 @@ class _Names:
         return _cut(names.filter(mask), len(self.base)), mask
 
     def _judge_others(self, others: pa.Array, met: int) -> None:
-        for other in others.unique().to_pylist()[:2]:
-            if other != self.base[:-1]:
+        for other in others.unique().to_pylist():
+            if other not in (self.base, self.base[:-1]):
                 text = (
                     f"the rule lists container {self.view.container!r} alone, and a row is of {_shown(other)}"
                 )
@@ -152,19 +156,24 @@ class _Names:
         """Names as text, without the slash that a directory may end with."""
         if not len(names):
             return pa.array([], pa.string())
-        offsets = np.frombuffer(names.buffers()[1], dtype=np.int32)[names.offset :][: len(names) + 1]
-        if not np.diff(offsets).all():
+        if not _lengths(names).all():
             raise self._fault(met, "a row has an empty Name")
-        data = np.frombuffer(names.buffers()[2], dtype=np.uint8)
-        if (data[offsets[1:] - 1] == SLASH).any():
-            names = pc.ascii_rtrim(names.cast(pa.string()), "/")
         try:
             # From bytes to text everything is looked at.
-            return names.cast(pa.binary()).cast(pa.string())
+            names = names.cast(pa.string())
         except pa.ArrowInvalid:
             raise self._fault(met, "a Name is no UTF-8") from None
+        data = np.frombuffer(names.buffers()[2], dtype=np.uint8)
+        ended = data[_offsets(names)[1:] - 1] == SLASH
+        return pc.ascii_rtrim(names, "/") if ended.any() else names
 
     def _decoded(self, names: pa.Array, met: int) -> pa.Array:
+        offsets, data = _offsets(names), names.buffers()[2]
+        if data is not None:
+            written = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]]
+            if ((written <= 0x20) | (written >= 0x7F)).any():
+                text = "a Name has characters that no percent-encoded one has: set `percent-encoded: false`"
+                raise self._fault(met, text)
         mask = pc.match_substring(names, b"%")
         if not pc.any(mask).as_py():
             return names
@@ -176,11 +185,12 @@ class _Names:
 
 
 def _parquet(unit: Unit) -> Iterator[pa.RecordBatch]:
-    words = ["Acl", "Group", "hdi_isfolder"]
+    fields = pq.read_schema(unit.path).names
+    words = [name for name in ("hdi_isfolder", "Acl", "Group") if name in fields]
     with pq.ParquetFile(
         unit.path, read_dictionary=words, buffer_size=1 << 20, page_checksum_verification=True
     ) as opened:
-        columns = [name for name in ("Name", *words) if name in opened.schema_arrow.names]
+        columns = ["Name", *words]
         groups = list(range(unit.start, unit.stop))
         met = 0
         for batch in opened.iter_batches(BATCH, row_groups=groups, columns=columns, use_threads=False):
@@ -191,7 +201,7 @@ def _parquet(unit: Unit) -> Iterator[pa.RecordBatch]:
 
 
 def _csv(unit: Unit) -> Iterator[pa.RecordBatch]:
-    words = {name: WORDS for name in ("hdi_isfolder", "Acl", "Group")}
+    words = dict.fromkeys(("hdi_isfolder", "Acl", "Group"), WORDS)
     columns = [name for name in SCHEMA.names if name in unit.header]
     reader = pyarrow.csv.open_csv(
         pa.PythonFile(_Range(unit), mode="r"),
@@ -245,6 +255,14 @@ def _words(column: pa.Array) -> pa.Array:
 
 def _nothing(rows: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], pa.string()))
+
+
+def _offsets(names: pa.Array) -> Any:
+    return np.frombuffer(names.buffers()[1], dtype=np.int32)[names.offset :][: len(names) + 1]
+
+
+def _lengths(names: pa.Array) -> Any:
+    return np.diff(_offsets(names))
 
 
 def _cut(names: pa.Array, length: int) -> pa.Array:

@@ -48,6 +48,7 @@ class Candidate:
     """The folder of a run, whatever it is worth."""
 
     folder: str
+    """From the top; "" where the top is itself the folder of a run."""
     rule: str
     began: datetime
     """By the folder's name."""
@@ -57,12 +58,17 @@ class Candidate:
     @property
     def manifest(self) -> str:
         """The name of its manifest."""
-        return f"{self.folder}/{self.rule}-manifest.json"
+        return _joined(self.folder, f"{self.rule}-manifest.json")
 
     @property
     def checksum(self) -> str:
         """The name of its checksum file."""
-        return f"{self.folder}/{self.rule}-manifest.checksum"
+        return _joined(self.folder, f"{self.rule}-manifest.checksum")
+
+    @property
+    def place(self) -> str:
+        """How messages name it."""
+        return self.folder or "."
 
     def documents(self) -> list[str]:
         """The blobs that have to be read to check it."""
@@ -156,7 +162,7 @@ def choose(
     for candidate in found:
         age = now - candidate.began
         if age > wanted.max_age:
-            passed.append(old(candidate.folder, age, wanted.max_age))
+            passed.append(old(candidate.place, age, wanted.max_age))
             break
         try:
             run = check(candidate, documents, wanted, now)
@@ -196,7 +202,7 @@ def check(
     candidate: Candidate, documents: Callable[[str], bytes | None], wanted: Wanted, now: datetime
 ) -> Run:
     """The run in a folder, where it may be believed; raises InventoryFault."""
-    place = candidate.folder
+    place = candidate.place
     body = documents(candidate.manifest) if candidate.manifest in candidate.blobs else None
     if body is None:
         text = (
@@ -217,6 +223,26 @@ def check(
     return Run(folder=place, manifest=manifest, files=tuple(_files(candidate, manifest)))
 
 
+def shortfall(run: Run, met: int, container: str, kept: int) -> InventoryFault | None:
+    """What is said once all files were read, where rows are missing; None where none is known to be.
+
+    Args:
+        met: rows of all files, of whatever container.
+        kept: rows of the container.
+    """
+    objects = run.manifest.objects
+    if met < objects:
+        text = f"{met:,} rows were read, and its manifest counts {objects:,} objects; wait for the next run"
+        return InventoryFault(Flaw.ROWS, run.folder, text)
+    if not kept:
+        text = (
+            f"none of its {met:,} rows is of container {container!r}: look at the rule's prefixMatch, and at "
+            "the inventory's `names`"
+        )
+        return InventoryFault(Flaw.ROWS, run.folder, text)
+    return None
+
+
 def _judge_origin(place: str, manifest: Manifest, wanted: Wanted) -> None:
     if manifest.rule != wanted.rule:
         text = f"its manifest is of rule {manifest.rule!r}, not of {wanted.rule!r}: look who copied it here"
@@ -233,22 +259,26 @@ def _files(candidate: Candidate, manifest: Manifest) -> Iterable[InventoryFile]:
     """The manifest's files as they lie in the folder, each in full length."""
     if not manifest.files and manifest.objects:
         text = f"it counts {manifest.objects:,} objects and names no file; wait for the next run"
-        raise InventoryFault(Flaw.NO_FILE, candidate.folder, text)
+        raise InventoryFault(Flaw.NO_FILE, candidate.place, text)
     for file in manifest.files:
         folder, _, name = file.name.rpartition("/")
         # Whoever moved a run moved its folder; a name that leads elsewhere is not followed.
         if not name or name in (".", "..") or not _same_place(candidate.folder, folder):
             text = f"its manifest names {file.name!r}, which is not in its folder; wait for the next run"
-            raise InventoryFault(Flaw.MANIFEST, candidate.folder, text)
-        here = f"{candidate.folder}/{name}" if candidate.folder else name
+            raise InventoryFault(Flaw.MANIFEST, candidate.place, text)
+        here = _joined(candidate.folder, name)
         size = candidate.blobs.get(here)
         if size is None:
             text = f"of its {len(manifest.files)} files {name} is missing; wait for the next run"
-            raise InventoryFault(Flaw.NO_FILE, candidate.folder, text)
+            raise InventoryFault(Flaw.NO_FILE, candidate.place, text)
         if size != file.size:
             text = f"{name} is {size:,} bytes long, its manifest says {file.size:,}; wait for the next run"
-            raise InventoryFault(Flaw.SIZE, candidate.folder, text)
+            raise InventoryFault(Flaw.SIZE, candidate.place, text)
         yield InventoryFile(name=here, size=size)
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _same_place(here: str, said: str) -> bool:

@@ -3,7 +3,7 @@
 Its law: every row is in exactly one unit.
 
 A Parquet file is cut between row groups.  A CSV file is cut at ends of rows, which are told from line breaks
-within quotes by counting quotes from the beginning: an even number of them lies before the end of a row, since
+within quotes by counting quotes from the beginning: an even number of them lies before the end of a row, as
 a quote within a quoted field is doubled (RFC 4180).  The count costs one pass at the speed of memory.
 """
 
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from reconciler.providers.adls.inventory.faults import Flaw, InventoryFault
 from reconciler.providers.adls.inventory.manifest import NEEDED
+from reconciler.providers.adls.inventory.source import LocalFile
 
 ROWS = 2_000_000
 """Rows of one unit of Parquet, as far as row groups allow."""
@@ -29,16 +30,6 @@ BYTES = 256 << 20
 CHUNK = 8 << 20
 LONGEST_HEADER = 1 << 16
 MARK = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalFile:
-    """A file of a run on this machine."""
-
-    path: str
-    """Where it lies."""
-    name: str
-    """What it is called in the run, and in messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +74,7 @@ class Cut:
 
 
 def cut(files: Sequence[LocalFile], form: str, *, rows: int = ROWS, size: int = BYTES) -> Cut:
-    """Cut files of one form, `csv` or `parquet`, into units; largest first, so that the last ones are small."""
+    """Cut files of one form, `csv` or `parquet`, into units: largest first, so that the last are small."""
     units: list[Unit] = []
     faults: list[InventoryFault] = []
     for file in files:
