@@ -12,10 +12,11 @@ from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 
+from reconciler.core.course import Course, Mark
 from reconciler.core.model import Address, Live, Value
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, ApprovedPlan, Outcome, Status
-from reconciler.providers.contract import Provider
+from reconciler.providers.contract import Progress, Provider, silent
 from reconciler.store.journal import History, Journal, Record
 
 PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
@@ -40,6 +41,10 @@ class Hands:
     pause: Callable[[float], None]
     tell: Callable[[Action, Outcome], None]
     """Called once per action as soon as its end is known."""
+    unfinished: Mapping[tuple[str, Course], Mark] = field(default_factory=dict)
+    """Where the long writes of earlier runs stopped, by address: see `History.unfinished`."""
+    progress: Progress = silent
+    """Called as long writes go on."""
 
 
 @dataclass
@@ -49,6 +54,8 @@ class _Run:
     hands: Hands
     approved: ApprovedPlan
     ended: dict[str, Outcome] = field(default_factory=dict)
+    courses: dict[tuple[str, Course], Mark] = field(default_factory=dict)
+    """Long writes that have not ended, by address; begun by this run or before it."""
 
     @cached_property
     def planned(self) -> Mapping[str, Action]:
@@ -62,9 +69,34 @@ class _Run:
         return outcome
 
 
+@dataclass(frozen=True, slots=True)
+class _Diary:
+    """The journal, as a provider sees it while it writes one batch."""
+
+    run: _Run
+    address: Address
+    actions: Sequence[str]
+
+    def recall(self, course: Course) -> Mark | None:
+        """Where this very course stopped, if it was begun and not ended."""
+        return self.run.courses.get((str(self.address), course))
+
+    def unfinished(self) -> Sequence[Course]:
+        """Every course on this address that was begun and not ended."""
+        return [course for address, course in self.run.courses if address == str(self.address)]
+
+    def note(self, course: Course, mark: Mark) -> None:
+        """Put it into the journal; returns once it would survive a crash.  Raises StoreError."""
+        hands = self.run.hands
+        hands.journal.progress(hands.now(), self.address, self.actions, course, mark)
+        self.run.courses[str(self.address), course] = mark
+        if not mark.token:
+            del self.run.courses[str(self.address), course]
+
+
 def apply(approved: ApprovedPlan, hands: Hands) -> tuple[Outcome, ...]:
     """Send every approved action in order and say what became of each; a failure does not stop the others."""
-    run = _Run(hands, approved)
+    run = _Run(hands, approved, courses=dict(hands.unfinished))
     waiting = list(approved.actions)
     while waiting:
         ready = _ready(waiting, run)
@@ -116,7 +148,8 @@ def _send(actions: Sequence[Action], run: _Run) -> dict[str, Outcome]:
     for address, group in groupby(by_address, lambda each: each.address):
         batch = list(group)
         hands.journal.announce(hands.now(), ((a, takes_away(a)) for a in batch), run.approved.consents)
-        answers = hands.providers[address.provider].write(address, batch)
+        diary = _Diary(run, address, [action.id for action in batch])
+        answers = hands.providers[address.provider].write(address, batch, diary, hands.progress)
         said.update((outcome.action, outcome) for outcome in answers)
     return said
 
@@ -132,10 +165,11 @@ def _verify(actions: Sequence[Action], said: Mapping[str, Outcome], run: _Run) -
             run.end(action, outcome.status, outcome.reason)
     seen = _watch(doubtful, run.hands) if doubtful else {}
     for action in doubtful:
+        outcome = said.get(action.id)
         if seen[action.id]:
-            run.end(action, Status.VERIFIED)
+            run.end(action, Status.VERIFIED, outcome.remark if outcome else "")
         else:
-            run.end(action, Status.UNKNOWN, _not_seen(said.get(action.id)))
+            run.end(action, Status.UNKNOWN, _not_seen(outcome))
     run.hands.journal.settle(run.hands.now(), [run.ended[action.id] for action in actions])
 
 
@@ -180,7 +214,8 @@ def settle_interrupted(
     """Give every action that an interrupted run had announced its end, from what was read just now.
 
     `known` are the addresses that were asked for: what was not read stays open.  An action that has had no
-    effect keeps its consent, and this run may send it again.
+    effect keeps its consent, and this run may send it again.  One that is halfway through a tree is spent for
+    later runs; this run may finish it, and announces what is left of it anew.
     """
     for record in history.interrupted().values():
         action = record.action
@@ -191,5 +226,7 @@ def settle_interrupted(
             outcome = replace(outcome, status=Status.VERIFIED, reason="interrupted; its effect is there")
         elif set(values_at(action, seen)) <= {*action.before, action.after}:
             outcome = replace(outcome, status=Status.FAILED, reason="interrupted before its effect")
+            if not set(action.before) <= set(values_at(action, seen)):
+                outcome = replace(outcome, status=Status.PARTIAL, reason="interrupted halfway")
         journal.settle(now, [outcome], of=record.run)
         yield record, outcome

@@ -38,6 +38,7 @@ COMMANDS = {
 INTERRUPTED = {
     "apply": "interrupted; what was sent is in the journal: run the same command again to finish the job",
     "plan": "interrupted; planning sends nothing, so nothing has changed",
+    "drift": "interrupted; planning sends nothing, so nothing has changed",
 }
 """What a person is told who stops a command."""
 
@@ -151,6 +152,15 @@ def _reading(parser: Parser) -> None:
     parser.add_argument(
         "--as-of", type=_day, metavar="DATE", help="the day to plan for (default: today, UTC)"
     )
+    parser.add_argument(
+        "--paths",
+        type=Path,
+        metavar="FILE",
+        help="also write every lake path behind the actions, as Parquet (needs reconciler[lake])",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="read lakes anew, whatever an interrupted run has kept"
+    )
 
 
 def _change_commands(commands: Commands) -> None:
@@ -246,8 +256,10 @@ def _run(argv: Sequence[str]) -> int:
         return code
     except ReconcilerError as error:
         return _fail(str(error))
-    except KeyboardInterrupt:
-        return _fail(INTERRUPTED.get(arguments.command, "interrupted"), cli_process.INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        # Whoever was interrupted may know better how to go on than the command in general.
+        told = str(stop) or INTERRUPTED.get(arguments.command, "interrupted")
+        return _fail(told, cli_process.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone, as `| head` does; there is nobody left to tell.
         cli_process.deafen()

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from reconciler.apply import Hands, settle_interrupted
 from reconciler.cli_plan import write
+from reconciler.cli_progress import Teller
 from reconciler.cli_session import (
     KINDS,
     Listener,
     Session,
-    Teller,
     begin,
     columns,
     now,
@@ -28,7 +28,7 @@ from reconciler.cli_session import (
 )
 from reconciler.cli_show import read_plan
 from reconciler.core.errors import ReconcilerError
-from reconciler.core.plan import ApprovedPlan, Outcome, Plan
+from reconciler.core.plan import Action, ApprovedPlan, Outcome, Plan
 from reconciler.court import court
 from reconciler.policy.revision import Revision, open_revision
 from reconciler.reconcile import Planned, carry_out, plan
@@ -90,15 +90,26 @@ def _apply(
     ):
         what = f"{record.action.verb} {plain(str(record.action.address))}"
         say(f"settled from an interrupted run: {what}: {outcome.reason}")
+
+    def told(action: Action, outcome: Outcome) -> None:
+        # The line of progress would run on into the next line of the terminal.
+        tell.close()
+        listener(ended(action, outcome, KINDS, columns()))
+
     hands = Hands(
         providers=cloud.providers,
         read=reader(made.desired, cloud, session.inputs.as_of),
         journal=journal,
         now=now,
         pause=time.sleep,
-        tell=lambda action, outcome: listener(ended(action, outcome, KINDS, columns())),
+        tell=told,
+        unfinished=session.inputs.history.unfinished,
+        progress=tell,
     )
-    done = carry_out(made, court(session.inputs, revision, made.plan), saved, hands)
+    try:
+        done = carry_out(made, court(session.inputs, revision, made.plan), saved, hands)
+    finally:
+        tell.close()
     listener([*outcome_lines(done.approved, done.outcomes, KINDS, columns()), *_shortfalls(made.plan)])
     if arguments.markdown:
         write(arguments.markdown, outcomes_markdown(done.approved, done.outcomes, KINDS))

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,11 +21,15 @@ from reconciler.providers.registry import VOCABULARIES
 from reconciler.report.lines import Line, plain
 
 if TYPE_CHECKING:
+    from reconciler.cli_progress import Kept
     from reconciler.policy.policies import Policies
     from reconciler.policy.tree import Tree
+    from reconciler.providers.contract import Checkpoint
     from reconciler.store.contract import Store
     from reconciler.survey import Cloud, Inputs
 
+SCANS = ".reconciler/scans"
+"""Where interrupted readings of lakes are kept, below the root and by environment; git ignores it."""
 STYLES = {
     "heading": "bold",
     "add": "green",
@@ -93,28 +97,6 @@ def say(text: str) -> None:
     """A word to the person beside the data: on standard error.  Nothing stops because it cannot be said."""
     with suppress(OSError):
         print(text, file=sys.stderr)
-
-
-class Teller:
-    """Progress on standard error: one line that renews itself on a terminal, nothing in a pipe."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._wide = 0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Say how far one piece of work is."""
-        if self._live:
-            text = f"  {what} {done}/{total}" if total else f"  {what} {done}"
-            sys.stderr.write(f"\r{text:<{self._wide}}")
-            self._wide = len(text)
-            sys.stderr.flush()
-
-    def close(self) -> None:
-        """Leave a clean line."""
-        if self._live and self._wide:
-            sys.stderr.write("\r" + " " * self._wide + "\r")
-            sys.stderr.flush()
 
 
 def now() -> datetime:
@@ -260,6 +242,14 @@ def _reviewed(environment: Environment, policies: Policies, revision: str) -> No
             f"{revision}, and nobody has reviewed them: nothing was sent to them. Review and merge what "
             "changes the environment by itself; its plan can be made then"
         )
+
+
+def checkpoint(session: Session, fresh: bool, kept: Kept, warn: Callable[[str], None]) -> Checkpoint:
+    """Where this environment's long readings may be taken up again, by whoever asks the same."""
+    from reconciler.providers.contract import Checkpoint
+
+    folder = session.root / SCANS / session.environment.name
+    return Checkpoint(folder=folder, now=now, fresh=fresh, kept=kept, warn=warn)
 
 
 def vocabularies() -> tuple[Vocabulary, ...]:

@@ -30,6 +30,7 @@ def court(inputs: Inputs, revision: Revision, plan: Plan) -> Court:
         authors=_authors(history, cards) if history else lambda action: frozenset(),
         spent=inputs.history.spent(),
         today=inputs.now.date(),
+        begun=[(record.approval, record.action) for record in inputs.history.interrupted().values()],
     )
 
 

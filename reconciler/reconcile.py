@@ -20,7 +20,7 @@ from reconciler.core.order import order
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
-from reconciler.providers.contract import Progress
+from reconciler.providers.contract import Checkpoint, Progress
 from reconciler.survey import (
     Cloud,
     Desired,
@@ -55,11 +55,21 @@ class Applied:
     outcomes: tuple[Outcome, ...]
 
 
-def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell: Progress) -> Planned:
-    """Hold live state against the policies and decide what would have to happen."""
+def plan(
+    inputs: Inputs,
+    vocabularies: Sequence[Vocabulary],
+    cloud: Cloud,
+    tell: Progress,
+    checkpoint: Checkpoint | None = None,
+    keep_paths: bool = False,
+) -> Planned:
+    """Hold live state against the policies and decide what would have to happen.
+
+    Without a checkpoint everything is read now; what is read, and so the plan, is the same either way.
+    """
     desired = desire(inputs, vocabularies)
     named = identify(desired, cloud.directory)
-    seen = read(desired, cloud, inputs, tell)
+    seen = read(desired, cloud, inputs, tell, checkpoint, keep_paths)
     answered(desired, named, seen)
     live = settled(replace(seen, gaps={**seen.gaps, **contested(desired, inputs)}), inputs)
     identities = identify_found(live, cloud.directory, named)
@@ -84,6 +94,7 @@ def plan(inputs: Inputs, vocabularies: Sequence[Vocabulary], cloud: Cloud, tell:
         problems=tuple(str(problem) for problem in desired.problems),
         unpinned=tuple(_unpinned(desired, named, inputs.policies.pins(inputs.environment.name))),
         managed=drift.managed,
+        readings=tuple(sorted(live.readings, key=lambda each: (each.place, each.reader))),
     )
     return Planned(plan=sealed(made), desired=desired, live=live, seen=seen)
 

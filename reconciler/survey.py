@@ -26,7 +26,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.vocabulary import Boundary, Context, Problem, Vocabulary
 from reconciler.policy.policies import Policies
-from reconciler.providers.contract import Directory, Progress, Provider, Question
+from reconciler.providers.contract import Checkpoint, Directory, Progress, Provider, Question
 from reconciler.store.journal import History, Record
 
 
@@ -137,7 +137,14 @@ def _in_directory(names: Iterable[str]) -> list[str]:
     return sorted({name for name in names if name.startswith(("user:", "group:", "sp:"))})
 
 
-def read(desired: Desired, cloud: Cloud, inputs: Inputs, tell: Progress) -> Live:
+def read(
+    desired: Desired,
+    cloud: Cloud,
+    inputs: Inputs,
+    tell: Progress,
+    checkpoint: Checkpoint | None,
+    keep_paths: bool,
+) -> Live:
     """Ask all providers at once; what cannot be read comes back as gaps."""
     wanted = (*desired.wanted, *desired.former)
     questions = [
@@ -147,6 +154,8 @@ def read(desired: Desired, cloud: Cloud, inputs: Inputs, tell: Progress) -> Live
             directory=cloud.directory,
             as_of=inputs.as_of,
             progress=tell,
+            checkpoint=checkpoint,
+            keep_paths=keep_paths,
         )
         for name in cloud.providers
     ]

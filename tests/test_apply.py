@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.apply import Hands, apply, settle_interrupted
+from reconciler.core.course import Course, Mark
 from reconciler.core.diff import diff
 from reconciler.core.model import Address, Attribute, Found, Gap, Kind, Live, Wanted
 from reconciler.core.order import order
 from reconciler.core.plan import Action, ApprovedPlan, Consented, Outcome, Plan, Status
-from reconciler.providers.contract import Question
+from reconciler.providers.contract import FORGETFUL, Diary, Progress, Question, silent
 from reconciler.store.folder import FolderStore
 from reconciler.store.journal import Journal, read
 from tests.core.estates import KINDS, address, facts, frame, wanted
@@ -65,7 +66,13 @@ class Shelf:
             }
         )
 
-    def write(self, where: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+    def write(
+        self,
+        where: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
         if self.die_before == len(self.writes):
             raise Dead
         self._old = {key: dict(value) for key, value in self.things.items()}
@@ -114,6 +121,7 @@ def carry_out(
         now=lambda: NOON,
         pause=lambda seconds: None,
         tell=lambda action, outcome: None,
+        unfinished=read(FolderStore(folder), "test").unfinished,
     )
     outcomes = apply(ApprovedPlan(plan=plan, actions=kept, consents=consents), hands)
     assert [outcome.action for outcome in outcomes] == [action.id for action in kept]
@@ -294,3 +302,67 @@ def test_what_was_done_in_part_is_spent_and_not_watched_for(tmp_path: Path) -> N
     outcomes = carry_out(planned(want, shelf), shelf, tmp_path)
     assert statuses(outcomes) == {Status.PARTIAL, Status.VERIFIED}
     assert len({ident for _, ident in read(FolderStore(tmp_path), "test").spent()}) == 2
+
+
+class Wanderer(Shelf):
+    """A provider whose writes take three requests, with a diary, and which may die between two of them."""
+
+    dies_at = 0
+
+    def write(
+        self,
+        where: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
+        course = Course(str(where), "set", "x")
+        mark = diary.recall(course)
+        self.begun = mark.done if mark else 0
+        for page in range(self.begun, 3):
+            if page == self.dies_at:
+                raise Dead
+            progress("pages", page + 1, 3)
+            diary.note(course, Mark(f"page-{page + 1}" if page < 2 else "", page + 1))
+        outcomes = Shelf.write(self, where, actions, diary, progress)
+        return [replace(outcome, remark="something raced") for outcome in outcomes]
+
+
+def test_a_long_write_goes_on_where_an_interrupted_run_had_come(tmp_path: Path) -> None:
+    want, shelf = two_grants()
+    wanderer = Wanderer(shelf.things)
+    plan = planned(want, wanderer)
+    wanderer.dies_at = 2
+    with pytest.raises(Dead):
+        carry_out(plan, wanderer, tmp_path)
+    wanderer.dies_at = -1
+    outcomes = carry_out(plan, wanderer, tmp_path, run="run-2")
+    assert (wanderer.begun, statuses(outcomes)) == (2, {Status.VERIFIED})
+    assert {outcome.reason for outcome in outcomes.values()} == {"something raced"}
+    assert read(FolderStore(tmp_path), "test").unfinished == {}
+
+
+def test_an_action_that_was_interrupted_halfway_through_a_tree_is_spent_for_later_runs(
+    tmp_path: Path,
+) -> None:
+    state = Live(
+        found={
+            address(): Found(address=address(), grants={EXISTS: "present"}, mixed={ANA: ("READ", "WRITE")})
+        }
+    )
+    want = wanted({EXISTS: "present", ANA: "MANAGE"})
+    (action,) = diff([want], state, frame()).actions
+    shelf = Shelf({})
+    shelf.die_before = 0
+    with pytest.raises(Dead):
+        carry_out(
+            Plan(environment="test", revision="abc", as_of=date(2026, 11, 23), actions=(action,)),
+            shelf,
+            tmp_path,
+        )
+    halfway = replace(state.found[address()], mixed={ANA: ("WRITE", "MANAGE")})
+    history = read(FolderStore(tmp_path), "test")
+    journal = Journal(FolderStore(tmp_path), "journal/run-2.jsonl", "run-2", "test")
+    ends = list(settle_interrupted(history, Live(found={address(): halfway}), {address()}, journal, NOON))
+    assert [outcome.status for _, outcome in ends] == [Status.PARTIAL]
+    assert ("approval-1", action.id) in read(FolderStore(tmp_path), "test").spent()

@@ -5,7 +5,7 @@ Consent is spent: it is given once, for one transition, and never outlives the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -99,6 +99,8 @@ class Court:
     spent: frozenset[tuple[str, str]]
     """(approval's content or file, action id) of everything that was sent before, whatever came of it."""
     today: date = date.min
+    begun: Sequence[tuple[str, Action]] = ()
+    """(approval's content, action) of what a run announced that was interrupted: it may be finished."""
 
 
 def approve(plan: Plan, court: Court) -> ApprovedPlan:
@@ -125,6 +127,7 @@ class _Ledger:
         self.court = court
         self.direct: dict[str, list[Approval]] = {}
         self.expiries: dict[str, list[Approval]] = {}
+        self.begun: dict[object, list[tuple[frozenset[Value | None], Approval]]] = {}
         self.standing: dict[str, list[Violation]] = {}
         for violation in plan.violations:
             for ident in violation.actions:
@@ -132,6 +135,11 @@ class _Ledger:
         for approval in court.approvals:
             if approval.environment == plan.environment:
                 self._enter(approval)
+        given = {approval.ident: approval for approval in court.approvals}
+        for ident, action in court.begun:
+            if ident in given:
+                start = frozenset(action.before)
+                self.begun.setdefault(_way(action), []).append((start, given[ident]))
 
     def _enter(self, approval: Approval) -> None:
         for consent in approval.consents:
@@ -151,12 +159,21 @@ class _Ledger:
             if not reason:
                 return _consented(approval, violations)
             reasons.append(reason)
-        for approval in self.direct.get(action.id, ()):
+        for approval in (*self.direct.get(action.id, ()), *self._rest(action)):
             reason = self._spent(approval, action) or _objection(action, approval, violations, self.court)
             if not reason:
                 return _consented(approval, violations)
             reasons.append(reason)
         return "; ".join(dict.fromkeys(reasons))
+
+    def _rest(self, action: Action) -> Iterator[Approval]:
+        """Approvals of something larger that was interrupted and of which this is what is left.
+
+        A tree that held several rights may by now hold some of them only: each was consented to.
+        """
+        for start, approval in self.begun.get(_way(action), ()):
+            if start.issuperset(action.before):
+                yield approval
 
     def _sent(self, approval: Approval, ident: str) -> bool:
         return not self.court.spent.isdisjoint(((approval.ident, ident), (approval.source.file, ident)))
@@ -169,6 +186,12 @@ class _Ledger:
             f"{approval.source.file} is spent: this was sent before, and live state has since gone back to "
             f"{start}; approve it anew, in a new file, if it should happen again"
         )
+
+
+def _way(action: Action) -> object:
+    """Everything that an action's id covers but the rights that it may start from."""
+    ids = tuple(sorted(action.object_ids.items()))
+    return action.verb, action.address, action.attribute, action.after, action.until, ids
 
 
 def _consented(approval: Approval, violations: Sequence[Violation]) -> Consented:

@@ -152,6 +152,16 @@ class Evidence:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Number of paths by value met; absence is counted under `-`."""
     samples: tuple[str, ...] = ()
+    """A few of the paths that are not as wanted."""
+    files: int = 0
+    """How many files are not as wanted."""
+    folders: int = 0
+    """How many folders are not as wanted."""
+    lists: tuple[tuple[str, int], ...] = ()
+    """The commonest access control lists of the paths that are not as wanted, readable, each with how many of
+    them hold it; the commonest first.  Empty where what was read has no lists."""
+    distinct: int = 0
+    """How many different lists those paths hold, of which `lists` names a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

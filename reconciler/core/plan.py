@@ -16,6 +16,7 @@ from reconciler.core.model import (
     Evidence,
     Finding,
     Gap,
+    Reading,
     Source,
     Value,
     Verb,
@@ -107,6 +108,8 @@ class Plan:
     """Principals whose names no lock entry pins to an object id yet."""
     managed: int = 0
     """How many things were compared."""
+    readings: tuple[Reading, ...] = ()
+    """How each place was read that has more to tell of it than that it was."""
     digest: str = ""
 
 
@@ -130,6 +133,8 @@ class Outcome:
     action: str
     status: Status
     reason: str = ""
+    remark: str = ""
+    """What has to be known of it even when it worked; it is told with a verified end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,15 @@
 """The plan as JSON: a public, versioned format, the same bytes for the same plan.
 
 Readers refuse a format that they do not know and a digest that does not match the content.
+
+What the format gained since its first plans is left out where there is nothing to say: a plan without it has
+the bytes and the digest that it always had, and is read.  A reader that is older than a field refuses a plan
+that uses it, as it refuses everything that it would have to drop.
+
+Of how a place was read the plan says what its content hangs on: by what, how many paths were met, why not by
+the reader of first choice, and of what age an inventory was.  How many requests that took, and in how many
+goes, differs from run to run over the same live state: it is told beside a plan and is no part of it, as
+equal inputs have to give equal bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +21,7 @@ from typing import Any
 
 from reconciler.core.consent import action_id, fingerprint
 from reconciler.core.errors import BadPlanFile
-from reconciler.core.model import Address, Attribute, Evidence, Finding, Gap, Source, Verb
+from reconciler.core.model import Address, Attribute, Evidence, Finding, Gap, Reading, Source, Verb
 from reconciler.core.plan import Action, Blocked, Cause, Plan, Violation
 
 FORMAT = "reconciler/plan/v1"
@@ -85,11 +94,21 @@ def action_document(action: Action) -> dict[str, Any]:
         "source": _source(action.source),
         "because": action.because,
         "needs": list(action.needs),
-        "evidence": {
-            "counts": dict(sorted(action.evidence.counts.items())),
-            "samples": list(action.evidence.samples),
-        },
+        "evidence": _evidence(action.evidence),
     }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "counts": dict(sorted(evidence.counts.items())),
+        "samples": list(evidence.samples),
+    }
+    if evidence.lists:
+        document["files"] = evidence.files
+        document["folders"] = evidence.folders
+        document["distinct"] = evidence.distinct
+        document["lists"] = [{"list": text, "paths": paths} for text, paths in evidence.lists]
+    return document
 
 
 def _content(plan: Plan) -> dict[str, Any]:
@@ -143,6 +162,17 @@ def _content(plan: Plan) -> dict[str, Any]:
         ],
         "problems": list(plan.problems),
         "unpinned": list(plan.unpinned),
+        **({"readings": [_reading(each) for each in plan.readings]} if plan.readings else {}),
+    }
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    return {
+        "place": reading.place,
+        "reader": reading.reader,
+        "paths": reading.paths,
+        "why": reading.why,
+        "as_of": reading.as_of,
     }
 
 
@@ -164,13 +194,13 @@ def _plan(content: Mapping[str, Any], digest: str) -> Plan:
         violations=tuple(_violation(each) for each in content["violations"]),
         problems=tuple(map(str, content["problems"])),
         unpinned=tuple(map(str, content["unpinned"])),
+        readings=tuple(_read_reading(each) for each in content.get("readings", ())),
         digest=digest,
     )
 
 
 def read_action(environment: str, each: Mapping[str, Any]) -> Action:
     """The action that `action_document` wrote; raises KeyError, TypeError, ValueError for anything else."""
-    evidence = each["evidence"]
     return Action(
         id=str(each["id"]),
         environment=environment,
@@ -186,10 +216,35 @@ def read_action(environment: str, each: Mapping[str, Any]) -> Action:
         source=_place(each["source"]),
         because=str(each["because"]),
         needs=tuple(map(_text, each["needs"])),
-        evidence=Evidence(
-            counts={value: _number(paths, 0) for value, paths in evidence["counts"].items()},
-            samples=tuple(map(_text, evidence["samples"])),
-        ),
+        evidence=_read_evidence(each["evidence"]),
+    )
+
+
+def _read_evidence(each: Mapping[str, Any]) -> Evidence:
+    counts = {value: _number(paths, 0) for value, paths in each["counts"].items()}
+    samples = tuple(map(_text, each["samples"]))
+    if "lists" not in each:
+        return Evidence(counts=counts, samples=samples)
+    lists = tuple((_text(one["list"]), _number(one["paths"], 1)) for one in each["lists"])
+    if not lists:
+        raise ValueError("no list stands where lists should")
+    return Evidence(
+        counts=counts,
+        samples=samples,
+        files=_number(each["files"], 0),
+        folders=_number(each["folders"], 0),
+        distinct=_number(each["distinct"], 1),
+        lists=lists,
+    )
+
+
+def _read_reading(each: Mapping[str, Any]) -> Reading:
+    return Reading(
+        place=_text(each["place"]),
+        reader=_text(each["reader"]),
+        paths=_number(each["paths"], 0),
+        why=_text(each["why"]),
+        as_of=_text(each["as_of"]),
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from reconciler.core.course import Course, Mark
 from reconciler.core.errors import Unusable as Unusable
 from reconciler.core.model import Address, Identity, Kind, Live, Wanted
 from reconciler.core.plan import Action, Outcome
@@ -83,6 +84,43 @@ class Question:
     """Whether every path that is not plainly in step is kept, for a file beside the plan."""
 
 
+class Diary(Protocol):
+    """What is remembered of long writes on one address, over the end of a process."""
+
+    def recall(self, course: Course) -> Mark | None:
+        """Where this very course stopped, if it was begun and not ended; it may be long ago.
+
+        Live state decides whether to go on from there: others may have written since.
+        """
+        ...
+
+    def unfinished(self) -> Sequence[Course]:
+        """Every course on this address that was begun and not ended."""
+        ...
+
+    def note(self, course: Course, mark: Mark) -> None:
+        """Remember how far a course has come; returns once that would survive a crash."""
+        ...
+
+
+class Forgetful:
+    """A diary for writes that nobody will have to take up again."""
+
+    def recall(self, course: Course) -> Mark | None:
+        """Nothing was ever begun."""
+        return None
+
+    def unfinished(self) -> Sequence[Course]:
+        """Nothing was ever begun."""
+        return ()
+
+    def note(self, course: Course, mark: Mark) -> None:
+        """Remember nothing."""
+
+
+FORGETFUL = Forgetful()
+
+
 class Provider(Protocol):
     """One system of record.  It is built from an environment's settings and never from another provider."""
 
@@ -93,14 +131,35 @@ class Provider(Protocol):
         """Read everything asked for.  What cannot be read is a gap with its reason, never an exception."""
         ...
 
-    def write(self, address: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+    def write(
+        self,
+        address: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
         """Merge these actions, all on one address, into what is there; one outcome per action.
 
         Reads again immediately before; an action whose present value is none of its `before` values is
         REFUSED (it moved), one that already holds is ACCEPTED without a request.  A lost answer is UNKNOWN.
+        A write that takes many requests notes each in the diary before it sends the next.
         """
         ...
 
     def close(self) -> None:
         """Let go of connections; the provider is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A provider that can tell every path behind an action, not only how many there are."""
+
+    def write_paths(self, actions: Sequence[Action], file: Path) -> int:
+        """Write a Parquet file with a row for each path of each of these actions, and count the rows.
+
+        The question has to have asked for `keep_paths`.  The columns are `action` (its id), `address`,
+        `principal`, `role`, `path`, `directory`, `before`, `after` and `acl`.  Raises OSError where the file
+        cannot be written.
+        """
         ...

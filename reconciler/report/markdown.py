@@ -19,6 +19,7 @@ from reconciler.report.counts import by_tenant, by_verb, losses, removed
 from reconciler.report.duty import next_steps
 from reconciler.report.fitting import Section, fitted
 from reconciler.report.lines import count, listed
+from reconciler.report.readings import told as readings_told
 from reconciler.report.verdict import IN_STEP, exit_code, verdict
 from reconciler.report.words import Speech
 
@@ -107,6 +108,7 @@ def _counted(plan: Plan, kinds: Mapping[str, Kind]) -> list[str]:
         f"{count(plan.managed, 'thing')} compared, policies at {code(revision)}, as of {plan.as_of}, "
         f"digest {code(plan.digest[:12])}."
     )
+    parts.append("\n".join(f"- {text}" for _, text in readings_told(plan.readings, code, prose)))
     return parts
 
 

@@ -11,7 +11,7 @@ from reconciler.core.plan import Action
 from reconciler.report.clean import plain
 from reconciler.report.counts import by_address, places
 from reconciler.report.lines import Line, Span, beside, cells, count, line, padded, width, wrapped
-from reconciler.report.words import SYMBOLS, Speech, evidence, reason, verb
+from reconciler.report.words import SYMBOLS, Speech, evidence, lists, reason, verb
 
 STYLES = {Verb.CREATE: "add", Verb.GRANT: "add", Verb.RAISE: "change", Verb.SET: "change"}
 SHORT = 10
@@ -153,7 +153,7 @@ def _folded(rows: Sequence[Row]) -> Row:
 
 
 def _row(action: Action, by_id: Mapping[str, Action], speech: Speech) -> Row:
-    notes = (evidence(action, speech), after(action, by_id, speech))
+    notes = (evidence(action, speech), lists(action, speech), after(action, by_id, speech))
     return Row(
         actions=[action],
         verb=f"{SYMBOLS[action.verb]} {verb(action):<6}",

@@ -20,6 +20,8 @@ Schema = dict[str, Any]
 
 FINGERPRINT = "^[0-9a-f]{64}$"
 DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+LISTED = ("files", "folders", "distinct", "lists")
+"""What evidence says of lists: all of it or nothing."""
 ADDRESS = "^[^/]+/[^/]+/[^/]+/[\\s\\S]+$"
 
 
@@ -51,9 +53,12 @@ def _document() -> Schema:
                                    ["tenants.d/pricing/lake.yaml:7:9: no workspace 'ml-prd'; ml-prod?"]),
                 "unpinned": _texts("Principals whose names no lock entry pins to an object id yet.",
                                    ["group:pricing-tmp"]),
+                "readings": {**_list("reading", "How lakes were read; absent where nothing was read in more "
+                                     "ways than one."), "minItems": 1},
                 "digest": _fingerprint("SHA-256 over the canonical JSON (sorted keys, no blanks, ASCII) of "
                                        "everything but the digest."),
             },
+            optional=["readings"],
         ),
         "$defs": {
             "day": {**_pattern(DAY, "A day, in UTC.", ["2027-01-31"]), "format": "date", "maxLength": 10},
@@ -67,6 +72,8 @@ def _document() -> Schema:
             "gap": _gap(),
             "finding": _finding(),
             "violation": _violation(),
+            "held": _held(),
+            "reading": _reading(),
         },
     }  # fmt: skip
 
@@ -117,8 +124,44 @@ def _evidence() -> Schema:
                 "examples": [{"-": 7, "rwx": 1}],
             },
             "samples": _texts("Some of the paths that are not as wanted.", ["pricing/2026"]),
+            "files": _number(0, "How many files are not as wanted.", [12_402]),
+            "folders": _number(0, "How many folders are not as wanted.", [31]),
+            "distinct": _number(1, "How many different access control lists those paths hold.", [3]),
+            "lists": {
+                "type": "array", "minItems": 1, "items": {"$ref": "#/$defs/held"},
+                "description": "The commonest of those lists; absent where what was read has none.",
+            },
+        },
+        optional=LISTED,
+    ) | {"dependentRequired": {name: list(LISTED) for name in LISTED}}  # fmt: skip
+
+
+def _held() -> Schema:
+    return _object(
+        "An access control list, or the half of it that the action is about, with how many paths hold it.",
+        {
+            "list": _text(
+                "Its entries, with names where they are known; `-` where there is no list.",
+                ["owner rwx, owning group r-x, group:pricing-ds r-x, mask r-x, other ---", "-"],
+            ),
+            "paths": _number(1, "How many of the paths that are not as wanted hold it.", [12_000]),
         },
     )
+
+
+def _reading() -> Schema:
+    return _object(
+        "How one place was read.",
+        {
+            "place": _text("Whose contents were read.", ["adls/datalake/curated"]),
+            "reader": _text("What read it.", ["list-blobs", "path-listing", "inventory"]),
+            "paths": _number(0, "How many paths were met.", [1_204_331]),
+            "why": _text("Why it is not the reader of first choice; empty when it is.",
+                         ["List Blobs was refused: 403 AuthorizationPermissionMismatch", ""]),
+            "as_of": _text("Of an inventory: its run and its age; empty for what was read just then.",
+                           ["run of 2026-11-28 01:00, 13 h old (rule nightly)", ""]),
+        },
+    )  # fmt: skip
 
 
 def _blocked() -> Schema:
@@ -188,12 +231,12 @@ def _source() -> Schema:
     )
 
 
-def _object(description: str, properties: Mapping[str, Any]) -> Schema:
+def _object(description: str, properties: Mapping[str, Any], optional: Sequence[str] = ()) -> Schema:
     """An object of exactly these properties: a reader drops nothing that it does not know."""
     return {
         "description": description,
         "type": "object",
-        "required": list(properties),
+        "required": [name for name in properties if name not in optional],
         "properties": dict(properties),
         "additionalProperties": False,
     }

@@ -11,6 +11,7 @@ from reconciler.report.clean import plain
 from reconciler.report.counts import by_tenant, by_verb, gap_reason, losses, obstacles, removed
 from reconciler.report.duty import next_steps
 from reconciler.report.lines import Line, beside, cells, count, folded, line, listed, padded, width, wrapped
+from reconciler.report.readings import told as readings_told
 from reconciler.report.rows import SHORT, laid_out, shorter, things
 from reconciler.report.verdict import verdict
 from reconciler.report.words import LEGEND, Speech
@@ -39,9 +40,11 @@ def drift_lines(plan: Plan, kinds: Mapping[str, Kind], columns: int = 80) -> lis
 def _report(plan: Plan, kinds: Mapping[str, Kind], columns: int, title: str) -> list[Line]:
     columns = max(NARROWEST, columns)
     speech = Speech(kinds)
-    lines = [*_title(plan, title, columns)]
-    lines.extend(_tenants(plan, speech, columns))
     readable = min(columns, PROSE)
+    lines = [*_title(plan, title, columns)]
+    for style, text in readings_told(plan.readings):
+        lines.extend(wrapped(style, text, 0, readable))
+    lines.extend(_tenants(plan, speech, columns))
     lines.extend(_violations(plan, readable))
     for stage, heading in STAGES.items():
         lines.extend(_obstacles(plan, stage, heading, speech, readable))

@@ -9,10 +9,11 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from reconciler.core.course import Course, Mark
 from reconciler.core.errors import StoreError
 from reconciler.core.model import Address, Attribute, Evidence
 from reconciler.core.plan import Action, Consented, Outcome, Status
@@ -55,6 +56,8 @@ class History:
     """What the journals of one environment add up to."""
 
     records: Sequence[Record] = ()
+    unfinished: Mapping[tuple[str, Course], Mark] = field(default_factory=dict)
+    """Long writes that were begun and not ended, by address: where each one stopped."""
 
     def spent(self) -> frozenset[tuple[str, str]]:
         """(approval, action id) of everything that was sent and settled.
@@ -131,6 +134,23 @@ class Journal:
             )
         self.store.append(self.name, lines)
 
+    def progress(
+        self, now: datetime, address: Address, actions: Sequence[str], course: Course, mark: Mark
+    ) -> None:
+        """Put on record how far one long write has come, for these actions on this address."""
+        line = _line(
+            event="progress",
+            at=now.isoformat(),
+            run=self.run,
+            environment=self.environment,
+            address=str(address),
+            ids=list(actions),
+            **course._asdict(),
+            continuation=mark.token,
+            done=mark.done,
+        )
+        self.store.append(self.name, [line])
+
     def settle(self, now: datetime, outcomes: Iterable[Outcome], of: str = "") -> None:
         """Put on record how actions ended; `of` names the interrupted run that had announced them."""
         lines = [
@@ -157,9 +177,15 @@ def read(store: Store, environment: str) -> History:
     """Fold all journals of an environment; raises StoreError when one is damaged or belongs elsewhere."""
     announced: dict[_Key, _Announced] = {}
     ends: dict[_Key, tuple[datetime, Status]] = {}
+    unfinished: dict[tuple[str, Course], Mark] = {}
     known: dict[Any, Any] = {}
     for name in store.names():
         for event in _events(store, name):
+            if isinstance(event, _Progress):
+                # Whoever reads another environment's journal learns so from what it announced.
+                if event.environment == environment:
+                    _remember(unfinished, event)
+                continue
             if isinstance(event, _Settled):
                 # A later run may settle what an interrupted one announced: it names the run it speaks of.
                 if event.key in announced:
@@ -172,7 +198,15 @@ def read(store: Store, environment: str) -> History:
                 )
             action = _lean(event.action, known)
             announced[event.run, action.id] = event._replace(action=action)
-    return History(records=tuple(_record(event, ends.get(key)) for key, event in announced.items()))
+    records = tuple(_record(event, ends.get(key)) for key, event in announced.items())
+    return History(records=records, unfinished=unfinished)
+
+
+def _remember(unfinished: dict[tuple[str, Course], Mark], event: _Progress) -> None:
+    key = event.address, event.course
+    unfinished.pop(key, None)
+    if event.mark.token:
+        unfinished[key] = event.mark
 
 
 _Key = tuple[str, str]
@@ -196,6 +230,18 @@ class _Settled(NamedTuple):
     at: datetime
     key: _Key
     status: Status
+
+
+class _Progress(NamedTuple):
+    """An event of that name: one request of a long write was answered."""
+
+    environment: str
+    address: str
+    course: Course
+    mark: Mark
+
+
+_Event = _Announced | _Settled | _Progress
 
 
 def _lean(action: Action, known: dict[Any, Any]) -> Action:
@@ -233,7 +279,7 @@ def _record(event: _Announced, end: tuple[datetime, Status] | None) -> Record:
     )
 
 
-def _events(store: Store, name: str) -> Iterator[_Announced | _Settled]:
+def _events(store: Store, name: str) -> Iterator[_Event]:
     lines = store.lines(name)
     for number, line in enumerate(lines, 1):
         try:
@@ -256,7 +302,7 @@ def _damaged(name: str, number: int, error: Exception) -> StoreError:
     )
 
 
-def _understood(event: Any) -> _Announced | _Settled:
+def _understood(event: Any) -> _Event:
     """The event; raises ValueError, KeyError, TypeError or AttributeError unless it can be counted on."""
     if event["v"] != 1:
         raise ValueError(f"version {event['v']}")
@@ -273,6 +319,14 @@ def _understood(event: Any) -> _Announced | _Settled:
         case "settled":
             of, ident = _texts(event, "of", "id")
             return _Settled(at, (of, ident), Status(event["status"]))
+        case "progress":
+            environment, address, *course = _texts(
+                event, "environment", "address", "path", "mode", "entries", "continuation"
+            )
+            token = course.pop()
+            if not isinstance(event["done"], int):
+                raise TypeError("done")
+            return _Progress(environment, address, Course(*course), Mark(token, event["done"]))
         case other:
             raise ValueError(f"event {other!r}")
 

@@ -30,7 +30,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.order import order
 from reconciler.core.plan import Action, ApprovedPlan, Consented, Outcome, Plan, Status
-from reconciler.providers.contract import Question
+from reconciler.providers.contract import FORGETFUL, Diary, Progress, Question, silent
 from reconciler.providers.registry import VOCABULARIES
 from reconciler.store.contract import Store
 from reconciler.store.folder import FolderStore
@@ -59,7 +59,13 @@ class Instant:
         """What is there."""
         return Live(found={each: Found(address=each, grants=dict(self.things[each])) for each in addresses})
 
-    def write(self, address: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+    def write(
+        self,
+        address: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
         """Do it."""
         thing = self.things[address]
         thing.update({each.attribute: each.after for each in actions if each.after is not None})

@@ -12,6 +12,7 @@ from tests.benchmarks import (
     __main__,
     bench_apply,
     bench_core,
+    bench_correcting,
     bench_estate,
     bench_groups,
     bench_help,
@@ -116,3 +117,10 @@ def test_figures_are_kept_beside_those_of_others(monkeypatch: pytest.MonkeyPatch
 def test_a_name_that_is_none_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["pacign"]) == 1
     assert "no benchmark pacign; there are apply, core, estate" in capsys.readouterr().err
+
+
+def test_correcting() -> None:
+    report = bench_correcting.run(drifted=2_100, large=4_000, singles=20)
+    whole(report)
+    assert "2 writes" in row(report, "executor").what
+    assert "20 writes" in row(report, "yardstick: one write a path").what

@@ -198,3 +198,35 @@ def test_approving_a_dated_grant_approves_its_end_and_only_once_it_was_made() ->
     over = made | {("approval-1", ending.actions[0].id)}
     (reason,) = reasons(ending, court(given, today=late, spent=over))
     assert "is spent" in reason
+
+
+def tree(*starts: str | None) -> Plan:
+    """A plan that gives ana one right on a tree which holds these rights."""
+    fact = Attribute("acl", ANA)
+    state = live(replace(found({EXISTS: "present"}), mixed={fact: starts}))
+    return plan_of({EXISTS: "present", fact: "MANAGE"}, state)
+
+
+def test_what_is_left_of_an_interrupted_action_is_covered_by_its_consent() -> None:
+    (whole,) = [action for action in tree("READ", "WRITE").actions if len(action.before) == 2]
+    rest = tree("WRITE", "MANAGE")
+    assert whole.id not in {action.id for action in rest.actions}
+    given = approval(whole)
+    (moved,) = reasons(rest, court(given))
+    assert moved.startswith("moved: ")
+    result = approve(rest, court(given, begun=[("approval-1", whole)]))
+    assert (result.actions, result.refused) == (rest.actions, ())
+
+
+def test_an_interrupted_action_covers_no_other_right_object_or_approval() -> None:
+    (whole,) = [action for action in tree("READ", "WRITE").actions if len(action.before) == 2]
+    rest = tree("WRITE", "MANAGE")
+    wider = replace(whole, before=("READ",))
+    another = replace(whole, object_ids={ANA: "somebody-else"})
+    for begun in ([("approval-1", wider)], [("approval-1", another)], [("approval-2", whole)]):
+        assert approve(rest, court(approval(whole), begun=begun)).actions == ()
+    (rest_of,) = rest.actions
+    spent = frozenset({("approval-1", rest_of.id)})
+    assert approve(rest, court(approval(whole), begun=[("approval-1", whole)], spent=spent)).actions == ()
+    guarded = replace(rest, violations=(Violation(rule="limit", text="too many", actions=(rest_of.id,)),))
+    assert approve(guarded, court(approval(whole), begun=[("approval-1", whole)])).actions == ()

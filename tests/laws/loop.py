@@ -125,6 +125,7 @@ class Loop:
                 authors=lambda action: frozenset(),
                 spent=inputs.history.spent(),
                 today=self.as_of,
+                begun=[(each.approval, each.action) for each in inputs.history.interrupted().values()],
             )
             approved = approve(made.plan, court)
             hands = Hands(
@@ -134,6 +135,7 @@ class Loop:
                 now=self._now,
                 pause=self.emulator.world.clock.advance,
                 tell=lambda action, outcome: None,
+                unfinished=inputs.history.unfinished,
             )
             return (*approved.refused, *apply(approved, hands))
 

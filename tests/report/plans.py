@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from reconciler.core.consent import action_id
-from reconciler.core.model import Address, Attribute, Evidence, Finding, Gap, Kind, Source, Verb
+from reconciler.core.model import Address, Attribute, Evidence, Finding, Gap, Kind, Reading, Source, Verb
 from reconciler.core.plan import Action, Blocked, Cause, Plan, Violation
 from reconciler.core.planfile import STAGES, identity_of, sealed
 from reconciler.providers.registry import VOCABULARIES
@@ -56,6 +56,14 @@ LONG = "adls/datalake/folder/curated/marketing/Campaign results/2026/北京 and 
 WAY = "adls/datalake/traverse/curated"
 
 
+LISTS = (
+    ("owner rwx, user:eve@corp.example rwx, owning group r-x, group:pricing-ds r-x, group:pricing-eng r-x, "
+     "mask rwx, other ---", 1_200),
+    ("owner rwx, owning group r-x, other ---", 3),
+    ("owner rwx, owning group r-x, group:pricing-eng rwx, mask --x, other ---", 2),
+)  # fmt: skip
+
+
 def _pricing() -> list[Action]:
     made = action(Verb.CREATE, SANDBOX, "exists", None, "present", line=25)
     assigned = action(Verb.GRANT, LEADS, "assignment/group:pricing-leads", None, "USER", line=6)
@@ -70,7 +78,8 @@ def _pricing() -> list[Action]:
                because="helps with the migration, CHG-1234", line=12),
         action(Verb.GRANT, FOLDER, "access/group:pricing-eng", (None, "r-x"), "rwx", line=52,
                evidence=Evidence(counts={"-": 3, "r-x": 1_200, "rwx": 20, "--x": 2},
-                                 samples=("pricing/2025", "pricing/2026/elasticity.parquet"))),
+                                 samples=("pricing/2025", "pricing/2026/elasticity.parquet"),
+                                 files=1_194, folders=11, distinct=3, lists=LISTS)),
         action(Verb.GRANT, FOLDER, "default/group:pricing-eng", None, "rwx", line=52),
         action(Verb.RAISE, SCOPE, "acl/group:pricing-leads", "READ", "MANAGE", line=20),
         action(Verb.LOWER, SCOPE, "acl/group:pricing-ds", "WRITE", "READ", line=18),
@@ -180,6 +189,14 @@ def rich() -> Plan:
             problems=("tenants.d/fraud/lake.yaml:7:9: no workspace 'ml-prd'; did you mean 'ml-prod'?",),
             unpinned=("group:marketing-crm", "group:pricing-tmp"),
             managed=1_038,
+            readings=(
+                Reading(place="adls/datalake/archive", reader="inventory", paths=48_000_112,
+                        as_of="run of 2026-11-23 01:00, 7 h old (rule nightly)"),
+                Reading(place="adls/datalake/curated", reader="list-blobs", paths=1_204_331, requests=243,
+                        resumed=800_000),
+                Reading(place="adls/datalake/raw", reader="path-listing", paths=40_000, requests=8_120,
+                        single=8_112, why="List Blobs was refused (403 AuthorizationPermissionMismatch)"),
+            ),
         )
     )  # fmt: skip
 
@@ -233,6 +250,32 @@ SOURCES = st.builds(Source, NAMES, st.integers(1, 999), st.integers(1, 99))
 DAYS = st.dates(date(2000, 1, 1), date(9999, 12, 31))
 
 
+NUMBERS = st.integers(0, 9_999)
+HELD = st.tuples(WORDS, st.integers(1, 9_999))
+EVIDENCE = st.builds(
+    Evidence,
+    counts=st.dictionaries(WORDS, NUMBERS, max_size=3),
+    samples=st.lists(WORDS, max_size=2).map(tuple),
+) | st.builds(
+    Evidence,
+    counts=st.dictionaries(WORDS, NUMBERS, max_size=3),
+    samples=st.lists(WORDS, max_size=2).map(tuple),
+    files=NUMBERS,
+    folders=NUMBERS,
+    distinct=st.integers(1, 9_999),
+    lists=st.lists(HELD, min_size=1, max_size=2).map(tuple),
+)
+READINGS = st.builds(
+    Reading,
+    place=WORDS,
+    reader=st.sampled_from(["list-blobs", "path-listing", "inventory"]) | WORDS,
+    paths=NUMBERS,
+    why=WORDS | st.just(""),
+    as_of=WORDS | st.just(""),
+)
+"""Readings as a saved plan has them."""
+
+
 @st.composite
 def actions(draw: st.DrawFn) -> Action:
     """Any action, its id that of its words."""
@@ -252,8 +295,7 @@ def actions(draw: st.DrawFn) -> Action:
         source=draw(SOURCES),
         because=draw(WORDS),
         needs=tuple(draw(st.lists(WORDS, max_size=2))),
-        evidence=Evidence(counts=draw(st.dictionaries(WORDS, st.integers(0, 9_999), max_size=3)),
-                          samples=tuple(draw(st.lists(WORDS, max_size=2)))),
+        evidence=draw(EVIDENCE),
     )  # fmt: skip
     return replace(made, id=identity_of(made))
 
@@ -300,6 +342,7 @@ def plans(draw: st.DrawFn) -> Plan:
             problems=few(WORDS),
             unpinned=few(NAMES),
             managed=draw(st.integers(0, 10_000)),
+            readings=few(READINGS),
         )
     )  # fmt: skip
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from reconciler.core.course import Course, Mark
 from reconciler.core.diff import diff
 from reconciler.core.errors import StoreError
-from reconciler.core.model import Attribute
+from reconciler.core.model import Address, Attribute
 from reconciler.core.plan import Action, Consented, Outcome, Status
 from reconciler.store.folder import FolderStore
 from reconciler.store.journal import Journal, read
@@ -108,3 +110,52 @@ def test_the_journal_of_another_environment_is_refused(tmp_path: Path) -> None:
     announce(journal(tmp_path), grant())
     with pytest.raises(StoreError, match="journal of 'test', not of 'prod'"):
         read(FolderStore(tmp_path), "prod")
+
+
+COURSE = Course("curated/pricing", "set", "user::rwx,group::r-x,other::---")
+WHERE = Address("adls", "datalake", "folder", "curated/pricing")
+
+
+def test_a_long_write_is_remembered_where_it_stopped_until_it_ends(tmp_path: Path) -> None:
+    to = journal(tmp_path)
+    announce(to, grant())
+    to.progress(NOON, WHERE, ["id"], COURSE, Mark("token-1", 2_000))
+    to.progress(NOON, WHERE, ["id"], COURSE, Mark("token-2", 4_000))
+    history = read(FolderStore(tmp_path), "test")
+    assert history.unfinished == {(str(WHERE), COURSE): Mark("token-2", 4_000)}
+    journal(tmp_path, "run-2").progress(NOON, WHERE, ["id"], COURSE, Mark("", 5_000))
+    assert read(FolderStore(tmp_path), "test").unfinished == {}
+
+
+def test_courses_of_other_entries_modes_places_and_environments_are_others(tmp_path: Path) -> None:
+    to = journal(tmp_path)
+    to.progress(NOON, WHERE, ["id"], COURSE, Mark("one", 1))
+    to.progress(NOON, WHERE, ["id"], COURSE._replace(mode="modify"), Mark("two", 2))
+    to.progress(NOON, WHERE._replace(locator="curated/sales"), ["id"], COURSE, Mark("three", 3))
+    elsewhere = Journal(FolderStore(tmp_path), "journal/run-3.jsonl", "run-3", "prod")
+    elsewhere.progress(NOON, WHERE, ["id"], COURSE, Mark("", 4))
+    marks = sorted(read(FolderStore(tmp_path), "test").unfinished.values())
+    assert marks == [Mark("one", 1), Mark("three", 3), Mark("two", 2)]
+
+
+def test_progress_of_actions_that_nobody_announced_and_with_more_to_tell_is_read(tmp_path: Path) -> None:
+    line = {
+        "v": 1, "event": "progress", "at": NOON.isoformat(), "run": "run-0", "environment": "test",
+        "address": str(WHERE), "ids": ["unheard-of"], "path": "p", "mode": "walk", "entries": "x",
+        "continuation": "t", "done": 7, "speed": "high",
+    }  # fmt: skip
+    FolderStore(tmp_path).append("journal/run-0.jsonl", [json.dumps(line)])
+    assert read(FolderStore(tmp_path), "test").unfinished == {
+        (str(WHERE), Course("p", "walk", "x")): Mark("t", 7)
+    }
+
+
+@pytest.mark.parametrize("key", ["address", "path", "mode", "entries", "continuation", "done"])
+def test_progress_that_says_less_is_no_journal_line(tmp_path: Path, key: str) -> None:
+    journal(tmp_path).progress(NOON, WHERE, ["id"], COURSE, Mark("t", 7))
+    (file,) = (tmp_path / "journal").iterdir()
+    event = json.loads(file.read_text())
+    del event[key]
+    file.write_text(f"{json.dumps(event)}\n{json.dumps(event)}\n")
+    with pytest.raises(StoreError, match=r"run-1\.jsonl:1: not a journal line"):
+        read(FolderStore(tmp_path), "test")

@@ -8,7 +8,6 @@ from the listing to the write of the path.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,15 +18,19 @@ from reconciler.providers.adls.acl import parse as parse_acl
 from reconciler.providers.adls.canonical import passing
 from reconciler.providers.adls.client import LakeReader, Refused
 from reconciler.providers.adls.client_write import LakeWriter
+from reconciler.providers.adls.correcting.carrying import Carrier, Steps
+from reconciler.providers.adls.correcting.lots import Lots
+from reconciler.providers.adls.correcting.singles import Singles
+from reconciler.providers.adls.correcting.surveying import Surveyor
+from reconciler.providers.adls.correcting.telling import tolls, why
+from reconciler.providers.adls.correcting.walking import Walker
 from reconciler.providers.adls.documents import NAME
-from reconciler.providers.adls.ground import Tract, plots, tract
+from reconciler.providers.adls.ground import Tract, tract
 from reconciler.providers.adls.reporting import lens_of
-from reconciler.providers.adls.sweep import Sweep, Unread
-from reconciler.providers.adls.writing import Edit, Toll, Write
+from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.writing import Edit
+from reconciler.providers.contract import Diary, Progress
 from reconciler.providers.transport import Lost, Unreachable
-
-AT_ONCE = 16
-"""Writes under way at once: they are single paths, and others use the account too."""
 
 Entries = Mapping[str, Sequence[Entry]]
 
@@ -41,10 +44,7 @@ def failure(error: Refused | Unreachable | Lost) -> tuple[Status, str]:
     """What a request without success means for its actions."""
     if isinstance(error, Lost):
         return Status.UNKNOWN, str(error)
-    hint = ""
-    if isinstance(error, Refused) and error.status == 403:
-        hint = "; grant the applying identity Storage Blob Data Owner on the container"
-    return Status.FAILED, f"{error}{hint}"
+    return Status.FAILED, why(error)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +53,8 @@ class Hand:
 
     reader: LakeReader
     writer: LakeWriter
+    diary: Diary
+    progress: Progress
 
     async def folder(self, want: Wanted, actions: Sequence[Action], entries: Entries) -> list[Outcome]:
         """Every action on one declared folder: rename it, make it, edit its lists, delete it."""
@@ -160,57 +162,30 @@ class Hand:
         return ended([action], Status.ACCEPTED, "deleted")[0]
 
     async def _edit(self, ground: Tract, actions: Sequence[Action], entries: Entries) -> list[Outcome]:
-        # Deeper folders keep their gaps here, and none of them is read.
-        edit = Edit(lens=lens_of(ground), actions=actions, entries=entries)
-        sweep = Sweep(
-            reader=self.reader,
-            container=ground.container,
-            plots=plots([ground]),
-            make=lambda tract: edit,
+        lots = Lots(edit=Edit(lens=lens_of(ground), actions=actions, entries=entries))
+        steps = Steps(self.progress)
+        carrier = Carrier(
+            surveyor=Surveyor(reader=self.reader, ground=ground, lots=lots),
+            walker=Walker(writer=self.writer, container=ground.container, diary=self.diary, step=steps.step),
+            singles=Singles(
+                reader=self.reader,
+                writer=self.writer,
+                container=ground.container,
+                lots=lots,
+                step=steps.step,
+            ),
+            lots=lots,
+            top=ground.path,
+            steps=steps,
         )
         try:
-            reading = await sweep.run()
-            fault = reading.unread.get(ground.path)
-            if fault is not None:
-                raise fault
-        except (Unread, AclError) as error:
+            if not await carrier.run():
+                where = f"{ground.container}/{ground.path}"
+                return ended(actions, Status.FAILED, f"nothing was sent: {where} is not there")
+        except Unread as error:
             return ended(actions, Status.FAILED, f"nothing was sent: {error}")
-        if ground.path not in reading.sinks:
-            where = f"{ground.container}/{ground.path}"
-            return ended(actions, Status.FAILED, f"nothing was sent: {where} is not there")
-        # What is created meanwhile inherits the new default from directories that have it already.
-        for directories in (True, False):
-            await self._write_all(ground, edit, sorted(edit.writes[directories]))
-        return [edit.tolls[action.id].outcome(action) for action in actions]
-
-    async def _write_all(self, ground: Tract, edit: Edit, writes: Sequence[Write]) -> None:
-        waiting = iter(writes)
-
-        async def work() -> None:
-            for write in waiting:
-                await self._write(ground, [edit.tolls[ident] for ident in write.actions], write)
-
-        await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(writes)))))
-
-    async def _write(self, ground: Tract, tolls: Sequence[Toll], write: Write) -> None:
-        try:
-            await self.writer.assign(ground.container, write.path, write.acl)
-        except Refused as error:
-            # A path that is gone needs no list any more.
-            if error.status != 404:
-                for toll in tolls:
-                    toll.failed.append(write.path)
-                    toll.why_failed = failure(error)[1]
-        except Unreachable as error:
-            for toll in tolls:
-                toll.failed.append(write.path)
-                toll.why_failed = str(error)
-        except Lost:
-            for toll in tolls:
-                toll.lost.append(write.path)
-        else:
-            for toll in tolls:
-                toll.done += 1
+        found = tolls(actions, carrier.finish(), lots)
+        return [found[action.id].outcome(action, carrier.races.told) for action in actions]
 
 
 def _passage(acl: Acl, entry: Entry, through: bool) -> int | None:

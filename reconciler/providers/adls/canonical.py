@@ -7,20 +7,24 @@ spelt wider than their mask are settled here; a mask that silences a grant is no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from heapq import nsmallest
 
 from reconciler.core.model import EXISTS, PRESENT, Attribute, Evidence, Found, Value
 from reconciler.providers.adls.acl import ALL, BITS, EXECUTE, OTHER, READ, SPELLED, WRITE, Acl, Entry, Scope
 from reconciler.providers.adls.acl import parse as parse_acl
 from reconciler.providers.adls.documents import ACCESS, DEFAULT, EVERYBODY, LIST, PASS
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally, Tract
+from reconciler.providers.adls.wording import Held, held, readable
 
 parsed = lru_cache(maxsize=100_000)(parse_acl)
 """The list that a text spells: few distinct ones stand for millions of paths.  Raises AclError."""
 
 CONTENT = READ | WRITE
 """The bits that mean something on a file (Microsoft docs: execute has no meaning on a file)."""
+LISTS = 5
+"""How many of the lists that were met are shown as evidence."""
 SUPERUSER = "$superuser"
 """Who owns what was made with the account's key: nobody in the directory."""
 NOWHERE = ""
@@ -157,7 +161,6 @@ class Canon:
     lens: Lens
     tally: Tally
     name: Callable[[Entry], str]
-    _totals: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def entries(self) -> dict[Attribute, list[Entry]]:
@@ -179,36 +182,66 @@ class Canon:
         mixed: dict[Attribute, tuple[Value | None, ...]] = {}
         evidence: dict[Attribute, Evidence] = {}
         for attribute, entries in self.entries.items():
-            counts, samples = self._weigh(attribute, entries)
+            counts, odd = self._weigh(attribute, entries)
             values = sorted(counts, key=lambda value: (value is not None, value or ""))
-            if values in ([], [None]):
+            if not values:
                 continue
-            if len(values) == 1 and values[0] is not None:
-                grants[attribute] = values[0]
-            else:
+            if len(values) > 1:
                 mixed[attribute] = tuple(values)
-            if len(values) > 1 or values[0] != self.lens.grants.get(attribute):
-                evidence[attribute] = Evidence(
-                    counts={value or "-": counts[value] for value in values}, samples=tuple(samples)
-                )
+            elif values[0] is not None:
+                grants[attribute] = values[0]
+            if odd:
+                spread = {value or "-": counts[value] for value in values}
+                evidence[attribute] = self._evidence(attribute, entries, spread, odd)
         tract = self.lens.tract
         found = Found(address=tract.address, grants=grants, mixed=mixed, evidence=evidence)
         return Judged(found=found, narrowed=self._narrowed(), owning=self._owning())
 
-    def _weigh(self, attribute: Attribute, entries: list[Entry]) -> tuple[dict[Value | None, int], list[str]]:
-        """How many paths show each value, and a few of those that do not show the wanted one."""
+    def _weigh(
+        self, attribute: Attribute, entries: list[Entry]
+    ) -> tuple[dict[Value | None, int], list[tuple[Key, int]]]:
+        """How many paths show each value, and which of them, by what they share, not the wanted one."""
         counts: dict[Value | None, int] = {}
-        samples: list[str] = []
+        odd: list[tuple[Key, int]] = []
         wanted = self.lens.grants.get(attribute)
         for key, count in self.tally.counts.items():
             value = self.lens.value(key, attribute, entries)
             if value == NOWHERE:
                 continue
             counts[value] = counts.get(value, 0) + count
-            if value != wanted and len(samples) < SAMPLES:
-                why = _silenced(parsed(key.acl), attribute, entries)
-                samples += [f"{path}{why}" for path in self.tally.samples[key][: SAMPLES - len(samples)]]
-        return counts, samples
+            if value != wanted:
+                odd.append((key, count))
+        return counts, odd
+
+    def _evidence(
+        self,
+        attribute: Attribute,
+        entries: list[Entry],
+        spread: Mapping[str, int],
+        odd: Iterable[tuple[Key, int]],
+    ) -> Evidence:
+        """What is told of the paths that are not as wanted: the same, in whatever order they were met."""
+        samples: list[tuple[str, str]] = []
+        sorts = {False: 0, True: 0}
+        lists: dict[Held | None, int] = {}
+        for key, count in odd:
+            acl = parsed(key.acl)
+            why = _silenced(acl, attribute, entries)
+            samples += ((path, why) for path in self.tally.samples.get(key, ()))
+            sorts[key.directory] += count
+            one = _held(key.acl, attribute.role)
+            lists[one] = lists.get(one, 0) + count
+        most = nsmallest(
+            LISTS, lists.items(), key=lambda each: (-each[1], each[0] is not None, each[0] or ())
+        )
+        return Evidence(
+            counts=spread,
+            samples=tuple(f"{path}{why}" for path, why in nsmallest(SAMPLES, samples)),
+            files=sorts[False],
+            folders=sorts[True],
+            lists=tuple((readable(one, self.name, entries), paths) for one, paths in most),
+            distinct=len(lists),
+        )
 
     def _owning(self) -> dict[str, Evidence]:
         counts: dict[str, dict[str, int]] = {}
@@ -240,6 +273,11 @@ class Canon:
                     counts[attribute.principal] = counts.get(attribute.principal, 0) + count
                     samples += self.tally.samples[key]
         return Evidence(counts=counts, samples=tuple(samples[:SAMPLES]))
+
+
+@lru_cache(maxsize=100_000)
+def _held(text: str, role: str) -> Held | None:
+    return held(scope_of(parsed(text), role))
 
 
 def _named(scope: Scope | None) -> Iterator[Entry]:

@@ -1,19 +1,46 @@
-"""Write to a storage account through its SDK: lists, directories, renames.
+"""Write to a storage account through its SDK: lists, of one path or of a tree, directories, renames.
 
-Its law: every request changes one path, and a request whose answer was lost is not sent again.
+Its law: one call is one request, and a request whose answer was lost is not sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.providers.adls.client import LakeReader, Refused
+from reconciler.providers.adls.correcting.requests import PAGE
 from reconciler.providers.transport import Answer, Lost
 
 if TYPE_CHECKING:
     from azure.storage.filedatalake.aio import DataLakeDirectoryClient, DataLakeServiceClient
+
+
+class Failure(NamedTuple):
+    """A path that a recursive request could not change; the walk went on."""
+
+    path: str
+    message: str
+    directory: bool
+
+
+class Walked(NamedTuple):
+    """What one recursive request came to."""
+
+    directories: int
+    """That took the change."""
+    files: int
+    failed: int
+    failures: Sequence[Failure]
+    """As many of the failed paths as the service names."""
+    continuation: str
+    """What the next request has to say to go on; "" where the service ended the walk."""
+
+    @property
+    def visited(self) -> int:
+        """Paths that the service has behind it now, whether they took the change or not."""
+        return self.directories + self.files + self.failed
 
 
 @dataclass(slots=True)
@@ -21,11 +48,53 @@ class LakeWriter:
     """The writing half of one lake; it shares the reader's session."""
 
     reader: LakeReader
+    page: int = PAGE
+    """Paths that a recursive request is asked to visit."""
     _service: DataLakeServiceClient | None = field(default=None, init=False)
 
     async def assign(self, container: str, path: str, acl: str) -> None:
         """Give a path this whole list; raises Refused, Unreachable, Lost."""
         await self._send(container, path, lambda client: client.set_access_control(acl=acl))
+
+    async def recursive(
+        self, container: str, path: str, mode: str, entries: str, continuation: str = ""
+    ) -> Walked:
+        """Set, modify or remove these entries on a path and the next part of what is below it.
+
+        One request, which visits at most a page of paths.  What it does to a path it may do again without
+        harm, so that a page may be sent twice by whoever has looked at the tree in between; here it is not,
+        as somebody else's change of the meantime would be undone unseen.  The walk goes on where a path
+        refuses (`forceFlag`): without that the service ends at the first failure and gives no continuation
+        (recorded traffic), and nobody could tell that from the end of the tree.  Even so the absence of a
+        continuation beside failures is no proof that everything was visited: whoever calls looks again.
+
+        Raises Refused, Unreachable, Lost.
+        """
+        pages: list[Any] = []
+
+        async def keep(page: Any) -> None:
+            pages.append(page)
+
+        async def walk(client: DataLakeDirectoryClient) -> None:
+            modes = {
+                "set": client.set_access_control_recursive,
+                "modify": client.update_access_control_recursive,
+                "remove": client.remove_access_control_recursive,
+            }
+            await modes[mode](
+                entries,
+                batch_size=self.page,
+                # The SDK goes on by itself otherwise, and nothing could be written down between its requests.
+                max_batches=1,
+                continue_on_failure=True,
+                continuation_token=continuation or None,
+                progress_hook=keep,
+            )
+
+        await self._send(container, path, walk)
+        if not pages:
+            raise Lost(f"the answer to a recursive {mode} on {container}/{path} does not say what it did")
+        return _walked(pages[0])
 
     async def create(self, container: str, path: str) -> bool:
         """Make a directory with its parents; False where it is already there.
@@ -59,6 +128,8 @@ class LakeWriter:
         from azure.core.exceptions import HttpResponseError
 
         client = self._client().get_directory_client(container, path or "/")
+        refusals: list[Refused] = []
+        host = self.reader.endpoints.dfs.partition("://")[2]
 
         async def once() -> Answer:
             try:
@@ -72,8 +143,6 @@ class LakeWriter:
                 return Answer(response.status_code, headers, b"")
             return Answer(200, {}, b"")
 
-        refusals: list[Refused] = []
-        host = self.reader.endpoints.dfs.partition("://")[2]
         answer = await self.reader.wire.ask("storage", once, host, repeatable=False)
         if answer.status >= 500 or answer.status == 408:
             # An error of the service is no word that it did nothing.
@@ -94,6 +163,20 @@ class LakeWriter:
                 retry_total=0,
             )
         return self._service
+
+
+def _walked(page: Any) -> Walked:
+    counts = page.batch_counters
+    return Walked(
+        directories=counts.directories_successful,
+        files=counts.files_successful,
+        failed=max(counts.failure_count, len(page.batch_failures)),
+        failures=[
+            Failure(failure.name, failure.error_message or "", failure.is_directory)
+            for failure in page.batch_failures
+        ],
+        continuation=page.continuation or "",
+    )
 
 
 def _refused(error: Any) -> Refused:

@@ -1,4 +1,4 @@
-"""Decide, for every path of a tree, which list it gets from the approved actions.
+"""Decide, for paths of a tree that are alike, which list they get from the approved actions.
 
 Its law: a path is changed only where its present right is one that was approved to start from, and only in
 the entries that were approved.
@@ -7,75 +7,24 @@ the entries that were approved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.model import Attribute, Value
-from reconciler.core.plan import Action, Outcome, Status
+from reconciler.core.plan import Action
 from reconciler.providers.adls.acl import ALL, BITS, EXECUTE, LIMIT, Acl, Conflict, Entry, Scope, merge
 from reconciler.providers.adls.canonical import CONTENT, NOWHERE, Lens, parsed
 from reconciler.providers.adls.documents import ACCESS, LIST
-from reconciler.providers.adls.ground import SAMPLES, Key
-from reconciler.providers.adls.listing import Listed
+from reconciler.providers.adls.ground import Key
 
 ABSENT = "-"
 
 
-class Write(NamedTuple):
-    """One path that gets a new list."""
-
-    path: str
-    acl: str
-    actions: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Toll:
-    """What happened to one action on the paths of its tree."""
-
-    done: int = 0
-    moved: list[str] = field(default_factory=list)
-    """Paths that hold a right which was not approved to start from."""
-    stuck: list[str] = field(default_factory=list)
-    """Paths on which no list exists that does just this."""
-    why_stuck: str = ""
-    failed: list[str] = field(default_factory=list)
-    why_failed: str = ""
-    lost: list[str] = field(default_factory=list)
-
-    def outcome(self, action: Action) -> Outcome:
-        """What became of the action, worst first."""
-        status, parts = Status.ACCEPTED, []
-        if self.moved:
-            status = Status.REFUSED
-            parts.append(f"{_told(self.moved)} no approved right to start from; plan again")
-        if self.stuck:
-            status = Status.FAILED
-            parts.append(f"{_told(self.stuck)} no room for it: {self.why_stuck}")
-        if self.failed:
-            status = Status.FAILED
-            parts.append(f"{_told(self.failed)} the old list, as the write failed: {self.why_failed}")
-        if self.lost:
-            status = Status.UNKNOWN
-            parts.append(f"{_told(self.lost)} an unknown list, as the answer to the write was lost")
-        if parts and self.done:
-            parts.append(f"{self.done} others were written")
-            # Requests left: whatever else happened, this consent is used up.
-            status = Status.UNKNOWN if self.lost else Status.PARTIAL
-        if not parts:
-            parts.append(f"written on {self.done}" if self.done else "held already")
-        return Outcome(action=action.id, status=status, reason="; ".join(parts))
-
-
-def _told(paths: Sequence[str]) -> str:
-    shown = ", ".join(paths[:SAMPLES]) + (", …" if len(paths) > SAMPLES else "")
-    return f"{len(paths)} {'path has' if len(paths) == 1 else 'paths have'} ({shown})"
-
-
-class _Verdict(NamedTuple):
+class Verdict(NamedTuple):
     """What the actions come to on paths that are alike."""
 
     acl: str | None
+    """The whole new list; None where nothing changes."""
     done: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     stuck: tuple[str, ...] = ()
@@ -84,36 +33,15 @@ class _Verdict(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Edit:
-    """The approved actions of one tract, applied to every path as it comes by."""
+    """The approved actions of one tract, as they bear on each of its paths."""
 
     lens: Lens
     actions: Sequence[Action]
     entries: Mapping[str, Sequence[Entry]]
     """The entries of every principal that the actions are about."""
-    writes: dict[bool, list[Write]] = field(default_factory=lambda: {True: [], False: []})
-    """For directories and for files."""
-    tolls: dict[str, Toll] = field(default_factory=dict)
-    _verdicts: dict[Key, _Verdict] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.tolls = {action.id: Toll() for action in self.actions}
-
-    def note(self, entry: Listed, acl: str) -> None:
-        """Decide about one path."""
-        name, directory = entry.name, bool(entry.directory)
-        key = Key(acl, directory, name if name in self.lens.tract.spots else "")
-        verdict = self._verdicts.get(key)
-        if verdict is None:
-            verdict = self._verdicts[key] = self._judge(key)
-        for ident in verdict.moved:
-            self.tolls[ident].moved.append(name)
-        for ident in verdict.stuck:
-            self.tolls[ident].stuck.append(name)
-            self.tolls[ident].why_stuck = verdict.why
-        if verdict.acl is not None:
-            self.writes[directory].append(Write(name, verdict.acl, verdict.done))
-
-    def _judge(self, key: Key) -> _Verdict:
+    def verdict(self, key: Key) -> Verdict:
+        """What the actions come to on paths that are alike; raises AclError where the list does not parse."""
         chosen: dict[Attribute, Action] = {}
         moved: list[str] = []
         for attribute, actions in _by_attribute(self.actions).items():
@@ -128,10 +56,10 @@ class Edit:
                 elif not _foreseen(present, actions):
                     moved.append(action.id)
         if not chosen:
-            return _Verdict(None, moved=tuple(moved))
+            return Verdict(None, moved=tuple(moved))
         return self._merged(key, chosen)._replace(moved=tuple(moved))
 
-    def _merged(self, key: Key, chosen: Mapping[Attribute, Action]) -> _Verdict:
+    def _merged(self, key: Key, chosen: Mapping[Attribute, Action]) -> Verdict:
         acl, stuck, why = parsed(key.acl), list[str](), ""
         done = []
         for role, of in ((ACCESS, _access), ("default", _default)):
@@ -154,7 +82,7 @@ class Edit:
                     why = f"{scope.size} entries, and an access control list takes {LIMIT}"
                 stuck += [mine.pop(attribute).id for attribute in out or list(mine)]
         text = acl.text
-        return _Verdict(text if text != key.acl else None, tuple(done), stuck=tuple(stuck), why=why)
+        return Verdict(text if text != key.acl else None, tuple(done), stuck=tuple(stuck), why=why)
 
     def _role(self, acl: Acl, key: Key, chosen: Mapping[Attribute, Action]) -> Acl:
         try:

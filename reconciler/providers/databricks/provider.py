@@ -12,7 +12,7 @@ from reconciler.core.environment import DatabricksSettings, Environment
 from reconciler.core.model import Address, Gap, Identity, Live, Wanted
 from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers import identity
-from reconciler.providers.contract import Directory, Progress, Question, Unusable
+from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, Unusable, silent
 from reconciler.providers.databricks.boundaries import lying_in
 from reconciler.providers.databricks.client import LIMITS, Host
 from reconciler.providers.databricks.client_auth import Sign, signing
@@ -131,7 +131,13 @@ class DatabricksProvider:
         tell_nested(reading, mine, identities, question.directory)
         return reading
 
-    def write(self, address: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+    def write(
+        self,
+        address: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
         """Carry out actions on one thing; one outcome each, and no exception for what the service does."""
         refusal = self._obstacle(address)
         if refusal or self._directory is None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from reconciler.core.environment import Environment
 from reconciler.core.model import Address, Identity, Kind, Live
 from reconciler.core.plan import Action, Outcome
-from reconciler.providers.contract import Question
+from reconciler.providers.contract import FORGETFUL, Diary, Progress, Question, silent
 from reconciler.providers.entra.client import CONNECTIONS, GraphClient
 from reconciler.providers.entra.directory import Who
 from reconciler.providers.entra.documents import GROUP, PROVIDER
@@ -120,7 +120,13 @@ class EntraProvider:
         line = self._line
         return line.run(Reader(line.client, line.who, self._installation, question, line.memberships).read())
 
-    def write(self, address: Address, actions: Sequence[Action]) -> Sequence[Outcome]:
+    def write(
+        self,
+        address: Address,
+        actions: Sequence[Action],
+        diary: Diary = FORGETFUL,
+        progress: Progress = silent,
+    ) -> Sequence[Outcome]:
         """Merge these actions into one group, after reading it again."""
         return self._line.run(Writer(self._line.client, address).write(actions))
 

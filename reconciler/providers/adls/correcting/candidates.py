@@ -14,7 +14,7 @@ from reconciler.providers.adls.acl import Acl, Entry, Scope
 from reconciler.providers.adls.correcting.requests import Need
 from reconciler.providers.adls.correcting.semantics import same, spell
 
-WISHES = 8
+WISHES = 2_000
 """Kinds of call that are looked at for one tree."""
 
 
@@ -41,6 +41,10 @@ def _wishes(before: Acl, after: Acl) -> Iterable[Candidate]:
     yield Candidate("set", after.text)
     access = _changed(before.access, after.access)
     default = _changed(before.default, after.default) if after.default else {}
+    respelt = _respelt(before.access, after.access)
+    default_respelt = _respelt(before.default, after.default) if before.default and after.default else {}
+    if respelt or default_respelt:
+        yield _modify(respelt, default_respelt)
     gone = [*_gone(before.access, after.access, ""), *_gone(before.default, after.default, "default:")]
     if gone:
         yield Candidate("remove", ",".join(gone))
@@ -74,6 +78,13 @@ def _changed(before: Scope | None, after: Scope | None) -> dict[Entry, int]:
         for entry, bits in _held(after).items()
         if entry not in had or had[entry] & limits[0] != bits & limits[1]
     }
+
+
+def _respelt(before: Scope, after: Scope) -> dict[Entry, int]:
+    """What has to be said where no entry is to be named in vain: others may hold something else there."""
+    had = _whole(before)
+    changed = {entry: bits for entry, bits in _whole(after).items() if had.get(entry) != bits}
+    return {**changed, **_mask(after)} if changed else {}
 
 
 def _gone(before: Scope | None, after: Scope | None, prefix: str) -> Iterable[str]:

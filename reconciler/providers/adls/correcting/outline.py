@@ -32,6 +32,21 @@ class Outline:
     def __len__(self) -> int:
         return len(self.parents)
 
+    def held(self) -> list[int]:
+        """By directory, the needs in its subtree, as bits."""
+        held = [0] * len(self)
+        files: dict[Leaves, int] = {}
+        known: dict[int, int] = {}
+        for number in range(len(self) - 1, -1, -1):
+            leaves = self.leaves[number]
+            if leaves not in files:
+                files[leaves] = sum(1 << leaf for leaf, _ in leaves)
+            bits = held[number] | files[leaves] | 1 << self.needs[number]
+            held[number] = known.setdefault(bits, bits)
+            if number:
+                held[self.parents[number]] |= bits
+        return held
+
 
 Step = tuple[str, int, int, int]
 """One path on a walk: its name, the number of its need, the number of the directory around it (-1 for the

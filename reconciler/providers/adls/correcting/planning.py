@@ -19,15 +19,10 @@ from reconciler.providers.adls.correcting.fates import Fate
 from reconciler.providers.adls.correcting.outline import Leaves, Outline, outline, walk
 from reconciler.providers.adls.correcting.requests import PAGE, Call, Need, Recursive, Single
 from reconciler.providers.adls.correcting.semantics import same
-
-STATES = 64
-"""Sequences of calls that are told apart for one tree.  Nested overrides need about as many as they are deep;
-with more, the plan is still safe and may take more requests than it has to."""
+from reconciler.providers.adls.correcting.tables import Table, Tables, Vector
 
 Price = Callable[[int], int]
 """Requests that a recursive call takes for so many paths."""
-Vector = tuple[float, ...]
-"""Requests by state."""
 Turn = tuple[float, int]
 """When a call is sent: calls of a directory go before or after all calls of those above it."""
 
@@ -52,46 +47,9 @@ def plan(
         return []
     tree = outline(paths, needs)
     chosen = candidates(needs, tree.counts, wishes)
-    table = _Table([Fate(need, chosen) for need in needs], len(chosen))
-    program = _Program(tree, table, price or pages(page))
-    return _Script(tree, table, program, chosen, page).calls(paths, needs)
-
-
-@dataclass(slots=True)
-class _Table:
-    """States and how calls lead from one to another; state 0 is that of no call."""
-
-    fates: Sequence[Fate]
-    calls: int
-    states: list[tuple[int, ...]] = field(default_factory=list)
-    after: list[list[int]] = field(default_factory=list)
-    """By state and call; -1 where there are more states than are told apart."""
-    before: list[list[int]] = field(default_factory=list)
-    singles: list[Vector] = field(default_factory=list)
-    """By need, the single writes that each state leaves to a path."""
-
-    def __post_init__(self) -> None:
-        numbers = {tuple(0 for _ in self.fates): 0}
-        self.states = list(numbers)
-        for state in self.states:  # grows while it is walked
-            self.after.append([self._next(state, call, False, numbers) for call in range(self.calls)])
-            self.before.append([self._next(state, call, True, numbers) for call in range(self.calls)])
-        self.singles = [
-            tuple(fate.single(state[at]) for state in self.states) for at, fate in enumerate(self.fates)
-        ]
-
-    def _next(
-        self, state: tuple[int, ...], call: int, first: bool, numbers: dict[tuple[int, ...], int]
-    ) -> int:
-        made = tuple(
-            fate.joined(matrix, call, first=first) for fate, matrix in zip(self.fates, state, strict=True)
-        )
-        if made not in numbers:
-            if len(self.states) >= STATES:
-                return -1
-            numbers[made] = len(self.states)
-            self.states.append(made)
-        return numbers[made]
+    tables = Tables([Fate(need, chosen) for need in needs])
+    program = _Program(tree, tables, price or pages(page))
+    return _Script(tree, program, chosen, page).calls(paths, needs)
 
 
 Move = tuple[int, bool]
@@ -103,77 +61,86 @@ class _Program:
     """The fewest requests of every directory in every state."""
 
     tree: Outline
-    table: _Table
+    tables: Tables
     price: Price
+    here: list[Table] = field(default_factory=list)
+    """By directory, the table of its subtree."""
     without: list[Vector] = field(default_factory=list)
     """By directory, what its subtree takes where it adds no call of its own."""
     _known: dict[Vector, Vector] = field(default_factory=dict)
-    _relaxed: dict[tuple[int, int], Vector] = field(default_factory=dict)
-    _leaves: dict[tuple[int, Leaves], Vector] = field(default_factory=dict)
+    _relaxed: dict[tuple[int, int, int], Vector] = field(default_factory=dict)
+    _leaves: dict[tuple[int, int, Leaves], Vector] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tree = self.tree
+        self.here = [self.tables.of(held) for held in tree.held()]
         below: list[list[float] | None] = [None] * len(tree)
         self.without = [()] * len(tree)
         for number in range(len(tree) - 1, -1, -1):
-            own = self._own(tree.needs[number], tree.leaves[number])
+            table = self.here[number]
+            own = self._own(table, tree.needs[number], tree.leaves[number])
             children = below[number]
             below[number] = None
             vector = own if children is None else tuple(map(float.__add__, own, children))
             vector = self.without[number] = self._known.setdefault(vector, vector)
             if number:
-                best = self.best(vector, self.price(tree.sizes[number]))
+                best = self.best(table, vector, self.price(tree.sizes[number]))
                 parent = tree.parents[number]
+                seen = self.tables.seen(self.here[parent], table)
+                there = [best[state] if state >= 0 else inf for state in seen]
                 around = below[parent]
-                below[parent] = list(best if around is None else map(float.__add__, around, best))
+                below[parent] = there if around is None else list(map(float.__add__, around, there))
 
-    def _own(self, need: int, leaves: Leaves) -> Vector:
-        key = need, leaves
+    def _own(self, table: Table, need: int, leaves: Leaves) -> Vector:
+        key = id(table), need, leaves
         if key not in self._leaves:
-            total = list(self.table.singles[need])
+            total = list(table.singles(need))
             for leaf, count in leaves:
-                total = [a + count * b for a, b in zip(total, self.table.singles[leaf], strict=True)]
+                total = [a + count * b for a, b in zip(total, table.singles(leaf), strict=True)]
             self._leaves[key] = tuple(total)
         return self._leaves[key]
 
-    def best(self, vector: Vector, price: int) -> Vector:
+    def best(self, table: Table, vector: Vector, price: int) -> Vector:
         """The same with as many calls of the directory's own as pay."""
-        key = id(vector), price  # `without` keeps every vector alive
+        key = id(table), id(vector), price  # `here` and `without` keep them alive
         if key not in self._relaxed:
-            self._relaxed[key] = self._relax(vector, price)
+            self._relaxed[key] = _relaxed(table, vector, price)
         return self._relaxed[key]
-
-    def _relax(self, vector: Vector, price: int) -> Vector:
-        if min(vector) + price >= max(vector):
-            return vector
-        best = list(vector)
-        changed = True
-        while changed:
-            changed = False
-            for state in range(len(best)):
-                for other in (*self.table.after[state], *self.table.before[state]):
-                    if other >= 0 and best[other] + price < best[state]:
-                        best[state] = best[other] + price
-                        changed = True
-        return tuple(best)
 
     def moves(self, number: int, state: int) -> tuple[list[Move], int]:
         """The calls that a directory adds to a state, in the order of adding, and the state after them."""
-        vector, price = self.without[number], self.price(self.tree.sizes[number])
-        best = self.best(vector, price)
+        table, vector = self.here[number], self.without[number]
+        price = self.price(self.tree.sizes[number])
+        best = self.best(table, vector, price)
         found: list[Move] = []
         while best[state] < vector[state]:
-            move, state = self._move(state, best, price)
+            move, state = _move(table, state, best, price)
             found.append(move)
         return found, state
 
-    def _move(self, state: int, best: Vector, price: int) -> tuple[Move, int]:
-        for call in range(self.table.calls):
-            for first, others in ((False, self.table.after), (True, self.table.before)):
-                other = others[state][call]
-                if other >= 0 and best[other] + price == best[state]:
-                    return (call, first), other
-        raise AssertionError("a cheaper plan without a first step")
+
+def _relaxed(table: Table, vector: Vector, price: int) -> Vector:
+    if min(vector) + price >= max(vector):
+        return vector
+    best = list(vector)
+    changed = True
+    while changed:
+        changed = False
+        for state in range(len(best)):
+            for other in (*table.after[state], *table.before[state]):
+                if other >= 0 and best[other] + price < best[state]:
+                    best[state] = best[other] + price
+                    changed = True
+    return tuple(best)
+
+
+def _move(table: Table, state: int, best: Vector, price: int) -> tuple[Move, int]:
+    for at, call in enumerate(table.calls):
+        for first, others in ((False, table.after), (True, table.before)):
+            other = others[state][at]
+            if other >= 0 and best[other] + price == best[state]:
+                return (call, first), other
+    raise AssertionError("a cheaper plan without a first step")
 
 
 @dataclass(slots=True)
@@ -181,7 +148,6 @@ class _Script:
     """Writes the chosen calls down in the order of sending."""
 
     tree: Outline
-    table: _Table
     program: _Program
     chosen: Sequence[Candidate]
     page: int
@@ -217,8 +183,9 @@ class _Script:
     def _descend(self) -> None:
         states: list[int] = []
         known: dict[tuple[tuple[Turn, int], ...], tuple[tuple[Turn, int], ...]] = {}
+        here, tables = self.program.here, self.program.tables
         for number, parent in enumerate(self.tree.parents):
-            state = states[parent] if parent >= 0 else 0
+            state = tables.seen(here[parent], here[number])[states[parent]] if parent >= 0 else 0
             sequence = self._sequences[parent] if parent >= 0 else ()
             moves, state = self.program.moves(number, state)
             for place, (call, first) in enumerate(moves, 1):
@@ -234,7 +201,7 @@ class _Script:
         sequence = self._sequences[directory]
         key = need, sequence
         if key not in self._slots:
-            slots = self.table.fates[need].slots([call for _, call in sequence])
+            slots = self.program.tables.fates[need].slots([call for _, call in sequence])
             ends = [*((*turn, 0) for turn, _ in sequence), (inf, 0.0, 0)]
             self._slots[key] = [ends[slot] for slot in slots]
         return self._slots[key]
