@@ -24,7 +24,7 @@ from reconciler.providers.adls.inventory.verdicts import Words
 PATHS = pa.schema(
     [OUTPUT.field(name) for name in ("home", "path", "directory", "acl", "group", "spot", "verdict")]
 )
-"""Rows that stand by themselves, once each: drifted, unreadable, and spots of folders whatever they hold."""
+"""Rows that stand by themselves, once each: drifted, unreadable, and folders' spots whatever they hold."""
 Spool = Callable[[pa.RecordBatch], None]
 
 

@@ -28,6 +28,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 WORD = 8
 LOAD = 0.5
 """The share of slots that may be taken: a fuller table is searched longer, a larger one misses caches."""
+PART = 1 << 13
+"""Rows whose bytes fit into a core's own cache, as each is come back to for every word of it."""
 MIXERS = 61
 """Multipliers that take turns; names of up to 488 bytes meet each once."""
 SHIFT = np.uint64(29)
@@ -71,21 +73,26 @@ class Hasher:
 
     def of(self, texts: Texts, starts: Numbers, lengths: Numbers) -> Hashes:
         """The hashes of as many bytes from each start; never 0, which stands for an empty place."""
+        found = np.empty(len(starts), dtype=np.uint64)
+        for begin in range(0, len(starts), PART):
+            part = slice(begin, begin + PART)
+            self._of(texts, starts[part], lengths[part], found[part])
+        return found
+
+    def _of(self, texts: Texts, starts: Numbers, lengths: Numbers, found: Hashes) -> None:
         words = (lengths + WORD - 1) // WORD
         longest = int(words.max(initial=0))
         # In the order of their lengths, those that go on are always the rest of the column.
         order = np.argsort(words.astype(np.uint8 if longest < 256 else np.int64), kind="stable")
-        ends = np.searchsorted(words[order], np.arange(longest + 1), side="right")
+        ends = np.searchsorted(words[order], np.arange(longest + 1), side="right").tolist()
         at, left = starts[order], lengths[order]
         mixed = left.astype(np.uint64) * self.mixers[MIXERS]
         for number in range(longest):
-            begin, end = int(ends[number]), int(ends[number + 1])
+            begin, end = ends[number], ends[number + 1]
             word = texts.words[at[begin:] + WORD * number]
             word[: end - begin] &= MASKS[left[begin:end] - WORD * number]
             self._mix(mixed[begin:], word, number)
-        found = np.empty_like(mixed)
         found[order] = np.maximum(mixed, np.uint64(1))
-        return found
 
     def _mix(self, found: Hashes, word: Hashes, number: int) -> None:
         found ^= word
@@ -121,6 +128,7 @@ class Places:
 
     def _make(self, size: int) -> None:
         self.used = 0
+        """How many slots are taken, at most."""
         self.shift = np.uint64(65 - size.bit_length())
         self.keys = np.zeros(size, dtype=np.uint64)
         self.homes = np.full(size, NOBODY, dtype=np.int32)
@@ -200,6 +208,9 @@ class Places:
     def _make_room(self, count: int) -> bool:
         """Have free slots for so many more; says whether all slots have moved."""
         size = len(self.keys)
+        if self.used + count > LOAD * size:
+            # Some came twice: count before taking more memory.
+            self.used = int(np.count_nonzero(self.keys))
         while self.used + count > LOAD * size:
             size *= 2
         if size == len(self.keys):
@@ -225,5 +236,5 @@ class Places:
             lost = np.flatnonzero(self.keys[at] != hashes[rows])
             rows = rows[lost]
             slots[rows] = (at[lost] + 1) & (len(self.keys) - 1)
-        self.used = int(np.count_nonzero(self.keys))
+        self.used += len(hashes)
         return slots
