@@ -41,13 +41,15 @@ class Fate:
     """The calls that change no value, as bits."""
     matrices: list[Matrix] = field(default_factory=list)
     """The first is that of no call at all."""
+    written: int | None = None
+    """The value that a single write gives; None where none may be sent."""
     _numbers: dict[Matrix, int] = field(default_factory=dict)
     _joined: dict[tuple[int, int, bool], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._value(self.need.before)
-        if self.written is not None:
-            self._value(self.need.after or self.need.before)
+        if self.need.after is not None:
+            self.written = self._value(self.need.after)
         self._walk()
         size = range(len(self.values))
         self._number(tuple(tuple(self._write(a, b) for b in size) for a in size))
@@ -68,15 +70,6 @@ class Fate:
                 self.suits |= 1 << call
                 self.idle |= (does == still) << call
 
-    @property
-    def written(self) -> int | None:
-        """The value that a single write gives; None where none may be sent."""
-        if self.need.after is None:
-            return None
-        return next(
-            (at for at, value in enumerate(self.values) if value == self.need.after), len(self.values)
-        )
-
     def single(self, matrix: int) -> float:
         """The fewest single writes with which such a path ends as it should; infinite where it cannot."""
         row = self.matrices[matrix][0]
@@ -90,12 +83,31 @@ class Fate:
         """The matrix with one more call, before all others or after them; -1 where no value comes through."""
         key = matrix, self.kinds[call], first
         if key not in self._joined:
-            none, other = self.matrices[0], self.matrices[matrix]
-            size = range(len(self.values))
-            step = tuple(tuple(0.0 if self.steps[a].get(call) == b else inf for b in size) for a in size)
-            made = _product(none, _product(step, other)) if first else _product(_product(other, step), none)
+            made = self._begun(matrix, call) if first else self._continued(matrix, call)
             self._joined[key] = -1 if min(map(min, made)) == inf else self._number(made)
         return self._joined[key]
+
+    def _begun(self, matrix: int, call: int) -> Matrix:
+        """One more call before all others, and a write before it where that is cheaper."""
+        rows, none = self.matrices[matrix], (inf,) * len(self.values)
+        made = [rows[step[call]] if call in step else none for step in self.steps]
+        if self.written is None:
+            return tuple(made)
+        rest = [1 + cost for cost in made[self.written]]
+        return tuple(tuple(map(min, row, rest)) for row in made)
+
+    def _continued(self, matrix: int, call: int) -> Matrix:
+        """One more call after all others, and a write after it where that is cheaper."""
+        made = []
+        for row in self.matrices[matrix]:
+            ends = [inf] * len(row)
+            for step, cost in zip(self.steps, row, strict=True):
+                if call in step and cost < ends[step[call]]:
+                    ends[step[call]] = cost
+            if self.written is not None:
+                ends[self.written] = min(ends[self.written], 1 + min(ends))
+            made.append(tuple(ends))
+        return tuple(made)
 
     def slots(self, calls: Sequence[int]) -> tuple[int, ...]:
         """Before which of these calls single writes are sent, the fewest and the latest; `len` is the end."""
@@ -114,10 +126,9 @@ class Fate:
         self, ways: dict[int, tuple[int, tuple[int, ...]]], slot: int
     ) -> dict[int, tuple[int, tuple[int, ...]]]:
         found = dict(ways)
-        written = self.written
-        if written is not None:
+        if self.written is not None:
             for number, slots in ways.values():
-                self._take(found, written, (number + 1, (*slots, slot)))
+                self._take(found, self.written, (number + 1, (*slots, slot)))
         return found
 
     def _take(
@@ -188,10 +199,3 @@ def _named(acl: Acl, directory: bool) -> frozenset[Named]:
 def _preference(way: tuple[int, tuple[int, ...]]) -> tuple[int, tuple[int, ...]]:
     number, slots = way
     return number, tuple(-slot for slot in slots)
-
-
-def _product(one: Matrix, two: Matrix) -> Matrix:
-    columns = tuple(zip(*two, strict=True))
-    return tuple(
-        tuple(min(a + b for a, b in zip(row, column, strict=True)) for column in columns) for row in one
-    )

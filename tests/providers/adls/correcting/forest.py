@@ -79,7 +79,7 @@ def tree(random: Random, most: int = 6) -> Tree:
         found[path] = need(directory)
         directories += [path] if directory else []
     order = sorted(found, key=lambda path: path.split("/"))
-    return Tree([(path, found[path]) for path in order], needs, random.choice([1, 2, 3, 4, 4]))
+    return Tree([(path, found[path]) for path in order], needs, random.choice([1, 2, 3, 4, 9]))
 
 
 def wishes(here: Tree, limit: int) -> list[Candidate]:
@@ -90,25 +90,45 @@ def wishes(here: Tree, limit: int) -> list[Candidate]:
     return candidates(here.needs, counts, limit)
 
 
-def fewest(here: Tree, limit: int) -> float:
-    """The requests of the cheapest of all sequences of calls without a bad moment, by trying them."""
+def fewest(here: Tree, limit: int, known: int) -> int:
+    """The requests of the cheapest of all sequences of calls without a bad moment, by trying them.
+
+    `known` is what some plan takes: only what may become cheaper is followed.
+    """
     chosen = wishes(here, limit)
     start = tuple(here.needs[number].before.text for _, number in here.paths)
     costs = {start: 0}
     queue = [(0, start)]
-    known: dict[tuple[int, str, Candidate], str] = {}
+    effects: dict[tuple[int, str, Candidate], str] = {}
+    ends: dict[tuple[int, str], bool] = {}
     under = [here.under(path) if here.needs[number].directory else [] for path, number in here.paths]
     while queue:
         cost, state = heapq.heappop(queue)
         if cost > costs[state]:
             continue
-        if done(here, [parsed(text) for text in state]):
+        if not left(here, state, ends):
             return cost
-        for price, following in steps(here, chosen, state, under, known):
-            if cost + price < costs.get(following, 1 << 30):
-                costs[following] = cost + price
-                heapq.heappush(queue, (cost + price, following))
-    raise AssertionError("single writes always do")
+        for price, following in steps(here, chosen, state, under, effects):
+            total = cost + price
+            # A request reaches a page of paths at most.
+            if total + -(-left(here, following, ends) // here.page) >= known:
+                continue
+            if total < costs.get(following, known):
+                costs[following] = total
+                heapq.heappush(queue, (total, following))
+    return known
+
+
+def left(here: Tree, state: Sequence[str], ends: dict[tuple[int, str], bool]) -> int:
+    """How many paths do not hold what they are to hold."""
+    count = 0
+    for (_, number), text in zip(here.paths, state, strict=True):
+        key = number, text
+        if key not in ends:
+            need = here.needs[number]
+            ends[key] = same(parsed(text), need.after or need.before, need.directory)
+        count += not ends[key]
+    return count
 
 
 def steps(
