@@ -94,6 +94,8 @@ def _check_paths(file: Path) -> None:
         raise ReconcilerError("--paths writes Parquet, which needs pyarrow: install reconciler[lake]")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ReconcilerError(f"cannot write {file}: {file.parent} is no folder") from None
     except OSError as error:
         raise ReconcilerError(f"cannot write {file}: {error.strerror}") from None
     if file.is_dir() or not os.access(file.parent, os.W_OK):

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from reconciler.report.clean import plain
 from reconciler.report.lines import cells
@@ -21,12 +22,16 @@ from reconciler.report.lines import cells
 FIRST = 10.0
 """Seconds that work may take before a log hears of it."""
 EVERY = 30.0
-"""Seconds between two words of a log on the same work."""
+"""Seconds between two words in a log."""
+AT_ONCE = 4
+"""Kinds of work that a log hears of at once: those with most before them."""
 RENEWED = 0.1
 """Seconds between two looks of the line on a terminal: more often nobody can read it."""
 WINDOW = 30.0
 """Seconds over which the rate is taken: long enough to be steady, short enough to notice throttling."""
-APART = "  |  "
+APART = " | "
+LARGE = 10_000
+"""From this total on a share says more than the total itself, and is shorter."""
 
 
 @dataclass(slots=True)
@@ -37,8 +42,8 @@ class Work:
     started: float
     done: int
     total: int
-    spoke: float | None = None
-    """When a log last heard of it."""
+    spoke: bool = False
+    """Whether a log has heard of it."""
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     @property
@@ -65,16 +70,22 @@ class Work:
         rate = self.rate(at)
         return (self.total - self.done) / rate if rate > 0 and self.total > self.done else None
 
+    def before(self, at: float) -> tuple[float, int]:
+        """What to order work by that has most before it, as far as anybody knows."""
+        return self.left(at) or 0, self.done
+
 
 class Teller:
     """Tells a person or a log how far reading is.  It may be called from several threads at once."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._live = sys.stderr.isatty()
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
         self._clock = clock
         self._lock = threading.Lock()
         self._work: dict[str, Work] = {}
-        self._drawn: float | None = None
+        self._spoke: float | None = None
+        """When a line was last drawn, or a log last heard of anything."""
         self._wide = 0
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -85,16 +96,18 @@ class Teller:
             if work is None:
                 work = self._work[what] = Work(what=plain(what), started=at, done=done, total=total)
             work.step(at, done, total)
+            if self._spoke is not None and at - self._spoke < (RENEWED if self._live else EVERY):
+                return
             if self._live:
                 self._draw(at)
-            elif at - work.started >= FIRST and (work.spoke is None or at - work.spoke >= EVERY):
-                self._log(work, at)
+            else:
+                self._log(at)
 
     def say(self, text: str) -> None:
         """A sentence in between, on a line of its own."""
         with self._lock:
             self._clear()
-            _write(f"{text}\n")
+            self._write(f"{text}\n")
 
     def close(self) -> None:
         """Leave a clean line, and tell a log what became of the work that it has heard of."""
@@ -102,27 +115,40 @@ class Teller:
         with self._lock:
             self._clear()
             for work in self._work.values():
-                if work.spoke is not None:
-                    self._log(work, at)
+                if work.spoke:
+                    self._write(f"{logged(work, at)}\n")
             self._work.clear()
 
     def _draw(self, at: float) -> None:
-        if self._drawn is not None and at - self._drawn < RENEWED:
-            return
-        self._drawn = at
+        self._spoke = at
         # A line that fills the screen would begin a new one, and could not be renewed.
-        text = line(list(self._work.values()), at, _columns() - 1)
-        _write("\r" + text + " " * (self._wide - cells(text)))
+        text = line(list(self._work.values()), at, self._columns() - 1)
+        self._write("\r" + text + " " * (self._wide - cells(text)))
         self._wide = cells(text)
 
     def _clear(self) -> None:
         if self._wide:
-            _write("\r" + " " * self._wide + "\r")
+            self._write("\r" + " " * self._wide + "\r")
             self._wide = 0
 
-    def _log(self, work: Work, at: float) -> None:
-        work.spoke = at
-        _write(f"{logged(work, at)}\n")
+    def _log(self, at: float) -> None:
+        long = [work for work in self._work.values() if at - work.started >= FIRST and not work.over]
+        for work in sorted(long, key=lambda each: each.before(at), reverse=True)[:AT_ONCE]:
+            self._spoke, work.spoke = at, True
+            self._write(f"{logged(work, at)}\n")
+
+    def _columns(self) -> int:
+        """How wide the terminal is that progress goes to; output may go elsewhere."""
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def _write(self, text: str) -> None:
+        # Nothing stops because it cannot be told how far it is.
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
 
 @dataclass(slots=True)
@@ -145,28 +171,14 @@ class Kept:
         )
 
 
-def _columns() -> int:
-    """How wide the terminal is that progress goes to; output may go elsewhere."""
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
-    except (OSError, ValueError):
-        return 80
-
-
-def _write(text: str) -> None:
-    with suppress(OSError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
-
-
 def line(works: Sequence[Work], at: float, columns: int) -> str:
     """What is going on, in one line of at most so many columns: the longest in full as long as there is room.
 
-    `  lake paths 1,204,331 of 3,000,000, 41,200/s, 44 s left  |  Entra groups 312 of 5,000`
+    `  lake paths 1,204,331 (40 %), 41,200/s, 44 s left | Entra groups 312 of 5,000`
     """
     going = [work for work in works if not work.over] or works[-1:]
     # What has most before it is what a person waits for.
-    first = max(going, key=lambda work: (work.left(at) or 0, work.done))
+    first = max(going, key=lambda work: work.before(at))
     more = [f"{len(going) - 1} more"] if len(going) > 1 else []
     forms = (
         [_told(work, at) for work in going],
@@ -184,12 +196,15 @@ def _told(work: Work, at: float) -> str:
 
 
 def _far(work: Work) -> str:
-    total = f" of {work.total:,}" if work.done <= work.total else ""
+    total = ""
+    if work.done <= work.total:
+        share = 100 * work.done // work.total if work.total else 100
+        total = f" of {work.total:,}" if work.total < LARGE else f" ({share} %)"
     return f"{work.what} {work.done:,}{total}"
 
 
 def _pace(work: Work, at: float) -> Iterator[str]:
-    rate, left = work.rate(at), work.left(at)
+    rate, left = (0, None) if work.over else (work.rate(at), work.left(at))
     if rate > 0:
         yield f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
     if left is not None:

@@ -172,8 +172,10 @@ def evidence(action: Action, speech: Speech) -> str:
         return ""
     starts = {"-" if value is None else value for value in action.before}
     changed = sum(number for value, number in counts.items() if value in starts)
-    told = f"changes {changed:,} of {total:,} paths" if total > 1 else "changes 1 path"
     met = [value for value in action.before if counts.get(value or "-")]
+    if changed == total > 1 and len(met) == 1:
+        return f"changes all {total:,} paths"
+    told = f"changes {changed:,} of {total:,} paths" if total > 1 else "changes 1 path"
     if len(met) > 1:
         told += f" ({_spread(action, met, speech)})"
     others = [value for value in sorted(counts) if value not in {*starts, action.after or "-"}]

@@ -82,6 +82,37 @@ def test_ctrl_c_while_reading(approved: Desk, command: str, service: str) -> Non
     assert not (approved.root / ".reconciler/store/test/journal").exists()
 
 
+KEEPING = """
+import reconciler.reconcile
+import reconciler.survey as survey
+def keeping(desired, cloud, inputs, tell, checkpoint, *more):
+    checkpoint.kept(1_204_000)
+    return survey.read(desired, cloud, inputs, tell, checkpoint, *more)
+reconciler.reconcile.read = keeping
+import sys
+from reconciler.cli import main
+sys.exit(main())
+"""
+"""A lake of which most has been read, and is kept, before the next answer."""
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [("plan", signal.SIGINT), ("drift", signal.SIGTERM), ("plan --fresh", signal.SIGTERM)],
+)
+def test_stopped_in_a_long_reading(approved: Desk, command: str, number: int) -> None:
+    fault = Fault(service="lake/.*", kind="delay", seconds=300, times=None)
+    approved.emulator.world.faults.add(fault)
+    with approved.process(*command.split(), program=["-c", KEEPING]) as process:
+        wait(lambda: fault.struck, process)
+        code, out, err = stop(process, number)
+    assert (code, out) == (130, "")
+    assert err == (
+        "reconciler: interrupted; nothing has changed, and 1,204,000 lake paths are kept in a checkpoint: "
+        "the same command goes on from there within 6 h\n"
+    )
+
+
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 3), (signal.SIGTERM, 1)])
 def test_stopped_while_writing(approved: Desk, number: int, times: int) -> None:
     """A write has been announced, its answer is awaited, it had no effect.  The same command finishes."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -235,13 +236,17 @@ def test_an_encoding_that_lacks_letters(real: Desk, environ: dict[str, str]) -> 
 
 
 def on_a_terminal(
-    desk: Desk, *arguments: str, columns: int = 80, environ: Mapping[str, str] | None = None
+    desk: Desk,
+    *arguments: str,
+    columns: int = 80,
+    environ: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "reconciler"),
 ) -> tuple[int, str]:
     """What a person on a terminal of this width sees, standard error included."""
     master, slave = pty.openpty()
     subprocess.run(["stty", "cols", str(columns), "rows", "40"], stdin=slave, check=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *arguments], cwd=desk.root,
+        [sys.executable, *program, *arguments], cwd=desk.root,
         env={**os.environ, **signed_in(False), "PYTHONPATH": str(HOME), "TERM": "xterm-256color"}
         | dict(environ or {}),
         stdin=slave, stdout=slave, stderr=slave,
@@ -269,6 +274,53 @@ def test_colour_and_progress_on_a_terminal_only(real: Desk) -> None:
     piped = real.spawn("plan")
     assert "\x1b" not in piped.everything
     assert "\r" not in piped.everything
+
+
+LONG_WORK = """
+import threading, time
+import reconciler.reconcile
+import reconciler.survey as survey
+def slowly(desired, cloud, inputs, tell, *more):
+    def lake():
+        for step in range(31):
+            tell("lake paths", step * 41_000, 3_000_000)
+            time.sleep(0.1)
+    def groups():
+        for step in range(31):
+            tell("Entra groups", step, 50)
+            time.sleep(0.1)
+    threads = [threading.Thread(target=each) for each in (lake, groups)]
+    for each in threads: each.start()
+    for each in threads: each.join()
+    return survey.read(desired, cloud, inputs, tell, *more)
+reconciler.reconcile.read = slowly
+"""
+"""Two providers that take three seconds, told of from a thread each."""
+
+
+def test_long_work_shows_its_pace_in_one_line_of_80_columns(real: Desk) -> None:
+    code, seen = on_a_terminal(real, "plan", environ={"NO_COLOR": "1"}, program=["-c", LONG_WORK + RUN])
+    assert code == 3
+    *looks, rest = seen.split("\r")
+    assert rest.startswith("Plan for test"), "progress leaves a clean line behind"
+    assert max(map(len, looks)) < 80
+    assert not any("\n" in look for look in looks)
+    told = [look for look in looks if "lake paths" in look and "Entra groups" in look]
+    assert any("/s, " in look and " left" in look for look in told), told[-3:]
+
+
+def test_three_seconds_are_no_long_work_for_a_log(real: Desk) -> None:
+    said = real.spawn("plan", program=["-c", LONG_WORK + RUN])
+    assert (said.code, said.err) == (3, "")
+
+
+def test_long_work_is_told_to_a_log_in_lines(real: Desk) -> None:
+    hurried = "import reconciler.cli_progress as told\ntold.FIRST = 1.0\n"
+    said = real.spawn("plan", program=["-c", hurried + LONG_WORK + RUN])
+    assert said.code == 3
+    lines = said.err.splitlines()
+    assert 2 <= len(lines) <= 4, "one round, and what became of it"
+    assert all(re.fullmatch(r"progress what=[\w-]+ done=\d+( \w+=[\d.]+)*", text) for text in lines), said.err
 
 
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)

@@ -6,12 +6,14 @@ from datetime import date
 
 import pytest
 
-from reconciler.core.model import Address, Attribute, Evidence, Source, Verb
+from reconciler.core.model import Address, Attribute, Evidence, Reading, Source, Verb
 from reconciler.core.plan import Blocked, Cause
 from reconciler.report.counts import by_verb, gap_reason, losses, obstacles, places
 from reconciler.report.lines import beside, cells, count, folded, line, listed, padded, wrapped
 from reconciler.report.lines import plain as shown
-from reconciler.report.words import LEGEND, SYMBOLS, Speech, ends, evidence, reason, verb
+from reconciler.report.readings import sentence
+from reconciler.report.readings import told as readings_told
+from reconciler.report.words import LEGEND, SYMBOLS, Speech, ends, evidence, lists, reason, verb
 from tests.report.plans import FOLDER, GROUP, KINDS, LEADS, SCOPE, WAY, action, quiet, rich
 
 SPEECH = Speech(KINDS)
@@ -86,6 +88,7 @@ def test_the_last_day_that_there_is_has_no_day_after() -> None:
     [
         ((None,), {}, (), ""),
         ((None,), {"-": 1}, ("a",), "changes 1 path: a"),
+        ((None,), {"-": 2_000}, ("a", "b", "c"), "changes all 2,000 paths"),
         ((None,), {"-": 2, "r-x": 6}, ("a", "b"), "changes 2 of 8 paths: a, b"),
         ((None,), {"-": 1_200, "r-x": 6}, ("a",), "changes 1,200 of 1,206 paths, e.g. a"),
         ((None, "--x"), {"-": 2, "--x": 3}, (),
@@ -100,6 +103,68 @@ def test_what_counts_mean(
     told = action(Verb.GRANT, FOLDER, "access/group:a", before, "r-x",
                   evidence=Evidence(counts=counts, samples=samples))  # fmt: skip
     assert evidence(told, SPEECH) == words
+
+
+HELD = (("owner rwx, owning group r-x, other ---", 12_000), ("-", 433))
+
+
+@pytest.mark.parametrize(
+    ("files", "folders", "distinct", "samples", "words"),
+    [
+        (12_402, 31, 3, ("a", "b", "c"), "12,402 files and 31 folders are not as wanted, with 3 lists; "
+         "commonest, on 12,000: owner rwx, owning group r-x, other ---"),
+        (4, 0, 1, ("a", "b", "c"),
+         "4 files are not as wanted, all with the list: owner rwx, owning group r-x, other ---"),
+        (0, 1, 1, (), "1 folder is not as wanted, all with the list: owner rwx, owning group r-x, other ---"),
+        (2, 1, 3, ("a", "b", "c"), ""),
+    ],
+)  # fmt: skip
+def test_what_lists_say(
+    files: int, folders: int, distinct: int, samples: tuple[str, ...], words: str
+) -> None:
+    told = action(Verb.GRANT, FOLDER, "access/group:a", None, "r-x",
+                  evidence=Evidence(counts={"-": files + folders}, samples=samples, files=files,
+                                    folders=folders, distinct=distinct, lists=HELD))  # fmt: skip
+    assert lists(told, SPEECH) == words
+
+
+def test_an_action_without_lists_says_nothing_of_them() -> None:
+    told = action(Verb.GRANT, FOLDER, "access/group:a", None, "r-x", evidence=Evidence(counts={"-": 9}))
+    assert lists(told, SPEECH) == ""
+
+
+@pytest.mark.parametrize(
+    ("reading", "words"),
+    [
+        (Reading(place="adls/datalake/curated", reader="list-blobs", paths=1_204_331, requests=243),
+         "read adls/datalake/curated: 1,204,331 paths by List Blobs, 243 requests"),
+        (Reading(place="adls/datalake/curated", reader="list-blobs", paths=1_204_331),
+         "read adls/datalake/curated: 1,204,331 paths by List Blobs"),
+        (Reading(place="adls/x/y", reader="inventory", paths=1, as_of="run of 2026-11-28 01:00, 13 h old "
+                 "(rule nightly)"),
+         "read adls/x/y: 1 path by inventory run of 2026-11-28 01:00, 13 h old (rule nightly)"),
+        (Reading(place="adls/x/y", reader="path-listing", paths=8_120, requests=8_114, single=8_112,
+                 why="List Blobs was refused (403 X)"),
+         "read adls/x/y: 8,120 paths by path listing, 8,114 requests (8,112 for single paths); "
+         "List Blobs was refused (403 X)"),
+        (Reading(place="adls/x/y", reader="list-blobs", paths=9_000, requests=1, resumed=5_000),
+         "read adls/x/y: 9,000 paths by List Blobs, 1 request, resumed after 5,000 paths"),
+        (Reading(place="new/x", reader="crystal ball", paths=2), "read new/x: 2 paths by crystal ball"),
+    ],
+)  # fmt: skip
+def test_how_a_place_was_read(reading: Reading, words: str) -> None:
+    assert sentence(reading) == words
+
+
+def test_of_many_places_the_unusual_are_all_named() -> None:
+    usual = [Reading(place=f"adls/x/{number}", reader="list-blobs", paths=10) for number in range(100)]
+    odd = [
+        Reading(place=f"adls/y/{number}", reader="path-listing", paths=1, why="403") for number in range(20)
+    ]
+    styles, texts = zip(*readings_told([*usual, *odd]), strict=True)
+    assert styles == ("warn",) * 20 + ("dim",) * 9
+    assert [text.split(":")[0] for text in texts[:20]] == [f"read adls/y/{number}" for number in range(20)]
+    assert texts[-1] == "read 92 more places: 920 paths"
 
 
 def test_rights_with_a_longer_meaning_are_explained_once() -> None:

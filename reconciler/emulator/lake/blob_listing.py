@@ -26,6 +26,8 @@ from reconciler.emulator.lake.tree import Folder, Node, find, walk
 from reconciler.emulator.wire import Response
 
 PAGE = 5_000
+STARTING = "2026-02-06"
+"""The version since which a listing may begin at a name (release notes of the storage SDKs, January 2026)."""
 XML = f'{BOM}<?xml version="1.0" encoding="utf-8"?>'
 INCLUDES = frozenset(
     ("snapshots", "metadata", "uncommittedblobs", "copy", "deleted", "tags", "versions")
@@ -109,18 +111,51 @@ def _wanted(call: Call) -> Wanted:
 def _walk(
     call: Call, folder: Folder, path: tuple[str, ...], stem: str, wanted: Wanted
 ) -> Iterator[tuple[str, Node]]:
-    start: list[str] = []
-    marker = call.param("marker")
-    if marker:
-        start = continuation.decode_marker(marker, call.filesystem)[len(path) :]
+    start = _start(call, path, wanted)
+    if start is None:
+        return iter(())
     base = "".join(part + "/" for part in path)
     deep = not wanted.delimiter
-    found = guarded(call, walk(folder, base, start if deep else start[:1], stem, deep), deep)
+    if deep and call.switch("list-blobs-order", "paths") == "names":
+        found = guarded(call, _by_name(folder, base, base + "/".join(start), stem), deep)
+    else:
+        found = guarded(call, walk(folder, base, start if deep else start[:1], stem, deep), deep)
     if wanted.only == "directories":
         return ((name, node) for name, node in found if node.is_folder)
     if wanted.only == "files":
         return ((name, node) for name, node in found if not node.is_folder)
     return found
+
+
+def _start(call: Call, path: tuple[str, ...], wanted: Wanted) -> list[str] | None:
+    """Where a listing of this folder begins, relative to it; None where that is beyond its end.
+
+    `startFrom` is a whole path within the container, inclusive; by level it may go one name deep only
+    (Microsoft docs: GetBlobsByHierarchyOptions.StartFrom).
+    """
+    marker, begin = call.param("marker"), call.param("startFrom")
+    if marker:
+        return continuation.decode_marker(marker, call.filesystem)[len(path) :]
+    behaviour = call.switch("list-blobs-start-from", "on")
+    if not begin or call.version < STARTING or behaviour == "ignored":
+        return []
+    if behaviour == "refused":
+        raise bad_parameter("startFrom", begin)
+    parts = [part for part in begin.split("/") if part]
+    if behaviour == "relative":
+        return parts
+    above = tuple(parts[: len(path)])
+    if above != path:
+        return [] if above < path else None
+    if wanted.delimiter and len(parts) > len(path) + 1:
+        raise bad_parameter("startFrom", begin)
+    return parts[len(path) :]
+
+
+def _by_name(folder: Folder, base: str, start: str, stem: str) -> Iterator[tuple[str, Node]]:
+    """The same paths in the order of their whole names: `a-b` before `a/b`, as in a flat namespace."""
+    found = sorted(walk(folder, base, (), stem), key=lambda item: item[0])
+    return ((name, node) for name, node in found if name >= start)
 
 
 def _document(call: Call, wanted: Wanted, found: list[tuple[str, Node]], marker: str) -> bytes:

@@ -184,13 +184,13 @@ class Canon:
         for attribute, entries in self.entries.items():
             counts, odd = self._weigh(attribute, entries)
             values = sorted(counts, key=lambda value: (value is not None, value or ""))
-            if values in ([], [None]):
+            if not values:
                 continue
-            if len(values) == 1 and values[0] is not None:
-                grants[attribute] = values[0]
-            else:
+            if len(values) > 1:
                 mixed[attribute] = tuple(values)
-            if len(values) > 1 or values[0] != self.lens.grants.get(attribute):
+            elif values[0] is not None:
+                grants[attribute] = values[0]
+            if odd:
                 spread = {value or "-": counts[value] for value in values}
                 evidence[attribute] = self._evidence(attribute, entries, spread, odd)
         tract = self.lens.tract

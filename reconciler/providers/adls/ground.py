@@ -6,7 +6,7 @@ Its law: a path is counted for its nearest declared folder and for no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -74,6 +74,11 @@ class Sink(Protocol):
         ...
 
 
+def in_order(path: str) -> list[str]:
+    """What puts paths in the order of listings: depth first, parents before children, by code point."""
+    return path.split("/")
+
+
 @dataclass(slots=True)
 class Tally:
     """How many paths of a tract are alike, by everything that matters: trees hold few distinct lists."""
@@ -81,15 +86,30 @@ class Tally:
     spots: frozenset[str]
     counts: dict[Key, int] = field(default_factory=dict)
     samples: dict[Key, list[str]] = field(default_factory=dict)
+    """The first few paths of each sort, in the order of listings."""
 
     def note(self, entry: Listed, acl: str) -> None:
         """Count one path."""
-        spot = entry.name if entry.name in self.spots else ""
-        key = Key(acl, bool(entry.directory), spot, entry.group)
+        name, _, directory, group = entry
+        spot = name if name in self.spots else ""
+        # What `Key(…)` makes, at a third of its cost: this is done for every path.
+        key = tuple.__new__(Key, (acl, bool(directory), spot, group))
         count = self.counts.get(key, 0)
         self.counts[key] = count + 1
         if count < SAMPLES:
-            self.samples.setdefault(key, []).append(entry.name)
+            self.samples.setdefault(key, []).append(name)
+
+    def absorb(self, other: Tally) -> None:
+        """Count what another tally of the same tract counted; which of them came first does not matter."""
+        for key, count in other.counts.items():
+            self.counts[key] = self.counts.get(key, 0) + count
+            met = self.samples.get(key, []) + other.samples[key]
+            self.samples[key] = sorted(met, key=in_order)[:SAMPLES]
+
+    def settle(self) -> None:
+        """Put sorts of paths in the order in which one reader alone would have met them."""
+        first = sorted(self.counts, key=lambda key: in_order(self.samples[key][0]))
+        self.counts = {key: self.counts[key] for key in first}
 
 
 Plots = Mapping[str, Tract | None]
@@ -102,80 +122,3 @@ def plots(tracts: Iterable[Tract]) -> dict[str, Tract | None]:
     found: dict[str, Tract | None] = {path: None for each in tracts for path in each.deeper}
     found.update((each.path, each) for each in tracts)
     return found
-
-
-@dataclass(slots=True)
-class Catch:
-    """What one sweep over part of a container brought in."""
-
-    plots: Plots
-    make: Callable[[Tract], Sink]
-    ways: frozenset[str]
-    """Directories on the way to declared folders whose own lists are asked for."""
-    parents: frozenset[str]
-    """Directories whose undeclared subdirectories are looked for."""
-    sinks: dict[str, Sink] = field(default_factory=dict)
-    """By the path of the tract; a tract is here once its own directory was met."""
-    lists: dict[str, str] = field(default_factory=dict)
-    """Access control lists of ways."""
-    siblings: list[str] = field(default_factory=list)
-    bare: list[Listed] = field(default_factory=list)
-    """Paths of which the service did not say all."""
-    declared: int = 0
-    _homes: dict[str, str | None] = field(default_factory=dict)
-    _directories: set[str] = field(default_factory=set)
-
-    def take(self, entries: Iterable[Listed]) -> None:
-        """Hand every path to the tract that it belongs to."""
-        plots, homes, directories = self.plots, self._homes, self._directories
-        for entry in entries:
-            name, acl, directory, _ = entry
-            parent = name[: max(name.rfind("/"), 0)]
-            if name in plots:
-                home: str | None = name
-            elif parent in homes:
-                home = homes[parent]
-            else:
-                home = homes[parent] = self._home(parent)
-            if directory:
-                directories.add(name)
-            if home is None:
-                self._outside(entry, parent)
-            elif plots[home] is not None:
-                self.declared += 1
-                if acl is None or directory is None:
-                    self.bare.append(entry)
-                else:
-                    self._sink(home).note(entry, acl)
-                if acl is not None and name in self.ways:
-                    self.lists[name] = acl
-
-    def missing(self) -> list[str]:
-        """Directories of tracts of which only the children were met, and tracts that were not met at all."""
-        asked = {parent for parent, home in self._homes.items() if home and self.plots[home] is not None}
-        asked.update(path for path, tract in self.plots.items() if tract is not None)
-        return sorted(asked - self._directories - {entry.name for entry in self.bare})
-
-    def _home(self, path: str) -> str | None:
-        while path:
-            if path in self.plots:
-                return path
-            path = path[: max(path.rfind("/"), 0)]
-        return None
-
-    def _outside(self, entry: Listed, parent: str) -> None:
-        if not entry.directory:
-            return
-        if entry.name in self.ways:
-            if entry.acl is not None:
-                self.lists[entry.name] = entry.acl
-        elif parent in self.parents:
-            self.siblings.append(entry.name)
-
-    def _sink(self, home: str) -> Sink:
-        sink = self.sinks.get(home)
-        if sink is None:
-            tract = self.plots[home]
-            assert tract is not None
-            sink = self.sinks[home] = self.make(tract)
-        return sink

@@ -8,6 +8,7 @@ with a comment, a CDATA section or a carriage return goes to the parser whole.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,7 +16,10 @@ from urllib.parse import unquote
 from xml.sax.saxutils import unescape
 
 END = b"</EnumerationResults>"
-UNUSUAL = (b"<!", b"\r", b"<?xml version='")
+TAIL = 2_048
+"""Bytes at the end of a page in which its marker stands, that has exclamation marks."""
+KNOWN = 20_000
+"""Different texts of owner, group, rights and type that are remembered; a lake holds few."""
 UNENDED = "the page does not say whether another one follows"
 TYPES = {"directory": True, "file": False}
 
@@ -37,6 +41,10 @@ class Listed(NamedTuple):
     """The owning group's object id, or `$superuser`; "" where the service did not say."""
 
 
+Alike = tuple[str, bool, str]
+"""List, whether it is a directory, owning group: what many entries have in common."""
+
+
 class Page(NamedTuple):
     """One answer of a listing."""
 
@@ -45,13 +53,76 @@ class Page(NamedTuple):
     """Where the next page begins; "" after the last one."""
 
 
-def scan(body: bytes) -> Page:
-    """The entries of a page; raises PageError."""
+def scan(body: bytes, known: dict[bytes, Alike] | None = None) -> Page:
+    """The entries of a page; raises PageError.
+
+    `known` keeps what entries have in common from page to page, so that equal lists are one object.
+    """
     if not body.rstrip().endswith(END):
         raise PageError(f"the page of {len(body)} bytes is cut short or is no listing")
-    if any(sign in body for sign in UNUSUAL) or b"<EnumerationResults " not in body[:4096]:
-        return parse(body)
+    try:
+        if _unusual(body) or b"<EnumerationResults " not in body[:4096]:
+            return parse(body)
+        page = _plain(body, {} if known is None else known)
+        return page if page is not None else _careful(body)
+    except UnicodeDecodeError as error:
+        near = error.object[max(0, error.start - 40) : error.end + 40]
+        raise PageError(f"a name of the listing is not UTF-8: {near!r}") from None
+
+
+def _unusual(body: bytes) -> bool:
+    """Whether a page holds what only the conforming parser may read."""
+    # A page without an exclamation mark, those of its marker at the end aside, holds no `<!` either.
+    exclaims = body.find(b"!", 0, -TAIL) >= 0
+    declares = b"<!" in (body if exclaims else body[-TAIL - 1 :])
+    return declares or b"\r" in body or b"<?xml version='" in body[:64]
+
+
+_COMMON = re.compile(
+    rb"<Owner>[^<]*</Owner><Group>([^<&]*)</Group><Permissions>[^<]*</Permissions>"
+    rb"<Acl>([^<&]+)</Acl><ResourceType>(directory|file)"
+)
+
+
+def _plain(body: bytes, known: dict[bytes, Alike]) -> Page | None:
+    """The page when all of it is as the service usually writes it; None when any of it is not.
+
+    Everything from the owner to the resource type is the same text for most entries: it is taken apart once.
+    """
+    chunks = body.split(b"<Blob><Name>")
+    if b"<BlobPrefix>" in chunks[0] or body.count(b"</Blob>") != len(chunks) - 1:
+        return None
+    entries: list[Listed] = []
+    add, new = entries.append, tuple.__new__
+    escapes = b"&" in body
+    for chunk in chunks[1:]:
+        close = chunk.find(b"</Name>")
+        start = chunk.find(b"<Owner>", close)
+        common = chunk[start : chunk.find(b"</ResourceType>", start)]
+        raw = chunk[:close]
+        alike = known.get(common)
+        if alike is None:
+            match = _COMMON.fullmatch(common)
+            if match is None:
+                return None
+            group, acl, kind = match.groups()
+            if len(known) > KNOWN:
+                known.clear()
+            alike = known[common] = acl.decode(), TYPES[kind.decode()], group.decode()
+        if escapes and b"&" in raw:
+            return None
+        add(new(Listed, (raw.decode(), *alike)))
+    tail = chunks[-1]
+    if b"<BlobPrefix>" in tail:
+        return None
+    return Page(entries, _marker(tail))
+
+
+def _careful(body: bytes) -> Page:
+    """The page entry by entry: each may lack what others have, or hold escapes."""
     chunks = body.split(b"<Blob>")
+    if body.count(b"</Blob>") != len(chunks) - 1:
+        return parse(body)
     before, *rest = chunks
     entries = list(_prefixes(before))
     known: dict[bytes, str] = {}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reconciler.core.environment import Environment, LakeSettings
-from reconciler.core.model import Address, Identity, Kind, Live, Presence, Wanted
+from reconciler.core.model import Address, Identity, Kind, Live, Presence, Reading, Wanted
 from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers import identity
 from reconciler.providers.adls.acl import OTHER, Entry
 from reconciler.providers.adls.applying import Hand, ended
+from reconciler.providers.adls.asking import PAGES_AT_ONCE, Lanes
 from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
 from reconciler.providers.adls.client_write import LakeWriter
 from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAVERSE
@@ -82,10 +84,11 @@ class Lakes:
                 report.dead(answer.lake, by_lake.get(answer.lake, ()), answer.dead)
             else:
                 report.lake(answer)
-        return report.live()
+        return replace(report.live(), readings=_readings(alive))
 
     async def _read(self, question: Question, by_lake: Mapping[str, Sequence[Wanted]]) -> list[LakeAnswer]:
         done = 0
+        pages = asyncio.Semaphore(PAGES_AT_ONCE)
 
         def count(paths: int) -> None:
             nonlocal done
@@ -99,7 +102,8 @@ class Lakes:
                 return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=gone)
             resource_id = self._settings[lake].resource_id.rstrip("/")
             asked = asks(wanted, question.boundaries, lake)
-            return await read_lake(self._readers[lake], lake, resource_id, asked, count)
+            lanes = Lanes(pages=pages)
+            return await read_lake(self._readers[lake], lake, resource_id, asked, count, lanes)
 
         watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
         return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))
@@ -166,6 +170,16 @@ class Lakes:
             if self._portal is None:
                 self._portal = Portal("lakes")
         return self._portal.run(work)
+
+
+def _readings(answers: Iterable[LakeAnswer]) -> tuple[Reading, ...]:
+    """How each container was read, those aside of which nothing was."""
+    found = (
+        part.reading(f"{PROVIDER}/{answer.lake}/{container}")
+        for answer in sorted(answers, key=lambda answer: answer.lake)
+        for container, part in sorted(answer.containers.items())
+    )
+    return tuple(reading for reading in found if reading is not None)
 
 
 def _holders(directory: Directory, answers: Iterable[LakeAnswer]) -> Mapping[str, Identity]:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from reconciler.core import model
 from reconciler.core.model import Wanted
 from reconciler.core.vocabulary import Boundary
 from reconciler.providers.adls.acl import AclError, Entry
+from reconciler.providers.adls.asking import Counts, Lanes
 from reconciler.providers.adls.canonical import SUPERUSER, parsed
 from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader
 from reconciler.providers.adls.documents import FOLDER, TRAVERSE
@@ -44,6 +46,24 @@ class Answer:
     ask: Ask
     main: Reading | Unread
     aside: Reading | Unread
+
+    def reading(self, place: str) -> model.Reading | None:
+        """How the container was read; None where nothing of it was."""
+        found = [part for part in (self.main, self.aside) if isinstance(part, Reading)]
+        if not found:
+            return None
+        total = Counts()
+        for counts in {id(part): part.counts for part in found}.values():
+            total.add(counts)
+        return model.Reading(
+            place=place,
+            reader="path-listing" if total.walked > total.paths / 2 else "list-blobs",
+            paths=total.paths,
+            requests=total.pages + total.single,
+            single=total.single,
+            why="; ".join(sorted({part.why for part in found} - {""})),
+            resumed=total.resumed,
+        )
 
     def tracts(self) -> Iterable[tuple[Tract, Reading | Unread]]:
         """Every folder that was asked for, with the reading that it is in."""
@@ -144,6 +164,7 @@ async def read_lake(
     resource_id: str,
     asked: Mapping[str, Ask],
     count: Count,
+    lanes: Lanes,
 ) -> LakeAnswer:
     """Sweep every container of a lake, and ask who holds roles on it."""
     try:
@@ -155,12 +176,12 @@ async def read_lake(
     held = [name for name in names if asked[name].tracts or asked[name].aside or asked[name].ways]
     roles, answers = await asyncio.gather(
         read_roles(reader, lake, resource_id, held),
-        asyncio.gather(*(_container(reader, name, asked[name], count) for name in names)),
+        asyncio.gather(*(_container(reader, name, asked[name], count, lanes) for name in names)),
     )
     return LakeAnswer(lake=lake, containers=dict(zip(names, answers, strict=True)), roles=roles)
 
 
-async def _container(reader: LakeReader, container: str, ask: Ask, count: Count) -> Answer:
+async def _container(reader: LakeReader, container: str, ask: Ask, count: Count, lanes: Lanes) -> Answer:
     async def swept(tracts: Sequence[Tract], ways: Iterable[str], parents: Iterable[str]) -> Reading | Unread:
         sweep = Sweep(
             reader=reader,
@@ -170,6 +191,8 @@ async def _container(reader: LakeReader, container: str, ask: Ask, count: Count)
             ways=frozenset(ways),
             parents=frozenset(parents),
             progress=count,
+            lanes=lanes,
+            split=True,
         )
         try:
             return await sweep.run()

@@ -96,6 +96,52 @@ def test_directory_depth_and_start_choose_paths(lake: Lake, query: str, names: l
     assert lake.ask("GET", f"/curated?resource=filesystem&{query}").names == names
 
 
+FROM = BLOBS + "&startFrom="
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("a/b/f", ["a/b/f", "a/c", "ab", "ab/x", "z"]),
+        ("a/bb", ["a/c", "ab", "ab/x", "z"]),
+        ("zz", []),
+        ("b&prefix=a/", []),
+        ("A&prefix=ab/", ["ab/x"]),
+        ("ab&prefix=a", ["ab", "ab/x"]),
+        ("a/c&prefix=a/&delimiter=/", ["a/c"]),
+        ("ab&delimiter=/", ["ab/", "z"]),
+    ],
+)
+def test_a_listing_may_begin_at_a_name(lake: Lake, query: str, names: list[str]) -> None:
+    """A whole path within the container, inclusive, whether it exists or not."""
+    assert lake.ask("GET", FROM + query, host="blob", version="2026-02-06").names == names
+    _, ampersand, rest = query.partition("&")
+    older = lake.ask("GET", FROM + query, host="blob", version="2025-11-05").names
+    assert older == lake.ask("GET", BLOBS + ampersand + rest, host="blob").names
+
+
+def test_a_listing_by_level_begins_at_a_level(lake: Lake) -> None:
+    """And an account may refuse all of it, or take it otherwise."""
+    deep = lake.ask("GET", FROM + "a/b/f&prefix=a/&delimiter=/", host="blob", version="2026-02-06")
+    assert (deep.status, deep.code) == (400, "InvalidQueryParameterValue")
+    lake.world.switches["lake.list-blobs-start-from"] = "refused"
+    assert lake.ask("GET", FROM + "a/c", host="blob", version="2026-02-06").status == 400
+    lake.world.switches["lake.list-blobs-start-from"] = "ignored"
+    assert lake.ask("GET", FROM + "a/c", host="blob", version="2026-02-06").names[0] == "a"
+    lake.world.switches["lake.list-blobs-start-from"] = "relative"
+    answer = lake.ask("GET", FROM + "c&prefix=a/", host="blob", version="2026-02-06")
+    assert answer.names == ["a/c"]
+
+
+def test_a_listing_in_the_order_of_whole_names(lake: Lake) -> None:
+    """What nobody has seen of such an account, and nobody has ruled out."""
+    lake.make("a-b/")
+    lake.world.switches["lake.list-blobs-order"] = "names"
+    assert paged(lake, BLOBS, 3) == ["a", "a-b", "a/b", "a/b/f", "a/c", "ab", "ab/x", "z"]
+    answer = lake.ask("GET", FROM + "a/b", host="blob", version="2026-02-06")
+    assert answer.names == ["a/b", "a/b/f", "a/c", "ab", "ab/x", "z"]
+
+
 def test_permissions_come_with_owner_group_and_both_lists(lake: Lake) -> None:
     """In the documented place, before the resource type."""
     lake.set_acl("a", f"group:{TEAM}:r-x,default:group:{TEAM}:r-x")

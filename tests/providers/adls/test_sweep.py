@@ -146,4 +146,4 @@ def test_progress_is_told(tmp_path: Path) -> None:
             progress=lambda what, done, total: told.append((what, done, total)),
         )
         here.provider.read(question)
-        assert told == [("lake paths", 1, 0)]
+        assert told == [("lake paths", 1, 0), ("lake paths", 2, 0)]

@@ -1,0 +1,52 @@
+"""A part of a listing that one reader reads, page by page, to a name at which another one began."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from reconciler.providers.adls.catch import Catch
+from reconciler.providers.adls.listing import Listed
+
+WORTH = 4
+"""Pages that a stretch should still hold for being cut in two."""
+
+
+class Sprawl(Exception):
+    """A region holds too much that nobody declared to be read whole."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stretch:
+    """A part of a listing that one reader reads page by page."""
+
+    prefix: str
+    """What its names begin with."""
+    catch: Catch
+    start: str = ""
+    """The name from which on it is read; "" from the beginning."""
+    end: str = ""
+    """The name from which on it is not; "" for all of it."""
+    next: Stretch | None = None
+    """The stretch that begins where this one ends, where that is a name and no directory's end."""
+    own: Listed | None = None
+    """The directory whose contents it is, where no stretch would meet its entry."""
+    beyond: str = ""
+    """A name from which on there is nothing in it."""
+    marker: str = ""
+    pages: int = 0
+    paths: int = 0
+    first: str = ""
+    """The first path met."""
+    low: str = ""
+    last: str = ""
+    """A path of the last page, and the last one: `count` paths apart."""
+    count: int = 0
+    met: str = ""
+    """The path at which it ended because the next stretch has it."""
+    done: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it is known whether there is anything in it."""
+    looked: set[str] = field(default_factory=set)
+    """Directories whose level was looked at in vain."""
+    markers: set[int] = field(default_factory=set)
