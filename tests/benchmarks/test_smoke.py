@@ -116,7 +116,7 @@ def test_figures_are_kept_beside_those_of_others(monkeypatch: pytest.MonkeyPatch
 
 def test_a_name_that_is_none_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["pacign"]) == 1
-    assert "no benchmark pacign; there are apply, core, estate" in capsys.readouterr().err
+    assert "no benchmark pacign; there are apply, core, correcting, estate" in capsys.readouterr().err
 
 
 def test_correcting() -> None:
