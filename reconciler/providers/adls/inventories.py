@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from reconciler.core.environment import LakeSettings
+from reconciler.core.errors import Unusable
 from reconciler.core.model import Wanted
 from reconciler.providers.adls.client import LakeReader
 from reconciler.providers.adls.ground import Tract
+from reconciler.providers.adls.inventory import need_columns
 from reconciler.providers.adls.reading import Inventory
 from reconciler.providers.adls.sweep import Unread
 from reconciler.providers.contract import Question
@@ -34,10 +35,10 @@ def inventories(
     chosen = {container for container in containers if lake.inventoried(container)}
     if checkpoint is None or not checkpoint.inventories or lake.inventory is None or not chosen:
         return {}
-    if find_spec("pyarrow") is None or find_spec("numpy") is None:
-        return dict.fromkeys(
-            chosen, Unusable("an inventory needs pyarrow and numpy: install reconciler[lake]")
-        )
+    try:
+        need_columns()
+    except Unusable as error:
+        return dict.fromkeys(chosen, Closed(str(error)))
     from reconciler.providers.adls.client_inventory import Depot
     from reconciler.providers.adls.inventory.reading import Stock
 
@@ -60,7 +61,7 @@ def _named(wanted: Sequence[Wanted]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
+class Closed:
     """An inventory that cannot be read on this machine."""
 
     reason: str
