@@ -19,8 +19,9 @@ from reconciler.providers.adls.asking import PAGES_AT_ONCE, Lanes
 from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
 from reconciler.providers.adls.client_write import LakeWriter
 from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAVERSE
+from reconciler.providers.adls.inventories import inventories
 from reconciler.providers.adls.naming import Names, entry_of
-from reconciler.providers.adls.reading import LakeAnswer, asks, covering, read_lake
+from reconciler.providers.adls.reading import Inventory, LakeAnswer, asks, covering, read_lake
 from reconciler.providers.adls.reporting import Report
 from reconciler.providers.adls.roles import Roles
 from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, silent
@@ -65,7 +66,11 @@ class Lakes:
         by_lake: dict[str, list[Wanted]] = {}
         for want in question.wanted:
             by_lake.setdefault(want.address.installation, []).append(want)
-        answers = self._run(self._read(question, by_lake))
+        # Before anything runs on the loop, as the directory is asked, and answers in its own time.
+        offers = {
+            name: inventories(question, lake, self._readers[name]) for name, lake in self._settings.items()
+        }
+        answers = self._run(self._read(question, by_lake, offers))
         alive = [answer for answer in answers if not answer.dead]
         names = Names()
         names.learn(
@@ -86,7 +91,12 @@ class Lakes:
                 report.lake(answer)
         return replace(report.live(), readings=_readings(alive))
 
-    async def _read(self, question: Question, by_lake: Mapping[str, Sequence[Wanted]]) -> list[LakeAnswer]:
+    async def _read(
+        self,
+        question: Question,
+        by_lake: Mapping[str, Sequence[Wanted]],
+        offers: Mapping[str, Mapping[str, Inventory]],
+    ) -> list[LakeAnswer]:
         done = 0
         pages = asyncio.Semaphore(PAGES_AT_ONCE)
 
@@ -103,7 +113,7 @@ class Lakes:
             resource_id = self._settings[lake].resource_id.rstrip("/")
             asked = asks(wanted, question.boundaries, lake)
             lanes = Lanes(pages=pages)
-            return await read_lake(self._readers[lake], lake, resource_id, asked, count, lanes)
+            return await read_lake(self._readers[lake], lake, resource_id, asked, count, lanes, offers[lake])
 
         watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
         return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))
@@ -174,12 +184,12 @@ class Lakes:
 
 def _readings(answers: Iterable[LakeAnswer]) -> tuple[Reading, ...]:
     """How each container was read, those aside of which nothing was."""
-    found = (
-        part.reading(f"{PROVIDER}/{answer.lake}/{container}")
+    return tuple(
+        reading
         for answer in sorted(answers, key=lambda answer: answer.lake)
         for container, part in sorted(answer.containers.items())
+        for reading in part.readings(f"{PROVIDER}/{answer.lake}/{container}")
     )
-    return tuple(reading for reading in found if reading is not None)
 
 
 def _holders(directory: Directory, answers: Iterable[LakeAnswer]) -> Mapping[str, Identity]:

@@ -1,0 +1,313 @@
+"""Judge an inventory by columns: batches of rows in, sums and the rows worth looking at out.
+
+Its law: every row gets the verdict that `Expectation` gives it in its nearest declared folder, as `ground`
+would find it path by path, in whatever order and by however many workers rows are read.
+
+`judge` is a function of an iterator of record batches and may be handed to Spark's `mapInArrow` as it is.
+What several of them give is put together by `merging`.  Memory grows with the directories and the distinct
+lists that a worker meets, never with its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from reconciler.providers.adls.expectation import Verdict
+from reconciler.providers.adls.ground import SAMPLES
+from reconciler.providers.adls.inventory.estate import NOBODY, Ground
+from reconciler.providers.adls.inventory.places import DECLARED, KNOWN, LEADS, SPOT, Hasher, Places, Texts
+from reconciler.providers.adls.inventory.verdicts import Codes, Verdicts, Words
+
+BLOCK = 1 << 16
+"""Rows that are worked on at once: their columns fit into the processor's caches."""
+
+
+class Kind(IntEnum):
+    """What a row of the output says."""
+
+    SUM = 0
+    """So many rows of one folder are alike; for rows plainly in step `acl` is that of any one of them."""
+    PATH = 1
+    """One row by itself: drifted, unreadable, or a spot of its folder."""
+    SAMPLE = 2
+    """One of the rows of a sum, by its path."""
+    PLACE = 3
+    """A directory of a folder by its hash: `count` is 1 where it has a row of its own, else 0."""
+    OUTSIDE = 4
+    """So many rows are in no declared folder that was asked about."""
+
+
+OUTPUT = pa.schema(
+    [
+        pa.field("kind", pa.int8(), nullable=False),
+        pa.field("home", pa.int32(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("directory", pa.bool_(), nullable=False),
+        pa.field("acl", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("spot", pa.bool_(), nullable=False),
+        pa.field("verdict", pa.int8(), nullable=False),
+        pa.field("count", pa.int64(), nullable=False),
+        pa.field("place", pa.int64(), nullable=False),
+    ]
+)
+"""What `judge` gives; what does not apply to a kind of row is empty, false or 0."""
+
+
+def judge(batches: Iterable[pa.RecordBatch], ground: Ground) -> Iterator[pa.RecordBatch]:
+    """Judge rows of one container: rows by themselves as they come, sums after the last one.
+
+    Batches have the columns `Name` (without the container), `hdi_isfolder`, `Acl` and, if the inventory has
+    it, `Group`; texts may be dictionaries, and dictionaries may differ from batch to batch.
+    """
+    worker = Worker(ground)
+    for batch in batches:
+        for start in range(0, batch.num_rows, BLOCK):
+            found = worker.take(batch.slice(start, BLOCK))
+            if found is not None:
+                yield found
+    yield from worker.finish()
+
+
+@dataclass(slots=True)
+class Rows:
+    """One block of rows, as numbers."""
+
+    names: pa.Array
+    directories: npt.NDArray[np.bool_]
+    lists: Codes
+    groups: Codes
+    homes: npt.NDArray[np.int32]
+    sorts: npt.NDArray[np.uint8]
+    verdicts: npt.NDArray[np.uint8]
+    spots: npt.NDArray[np.int64]
+    """Rows that are spots of their folders."""
+
+
+class Worker:
+    """One pass over rows, on one core."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.places = Places(ground.landmarks(), Hasher(ground.key))
+        self.lists, self.groups = Words(), Words()
+        self.table = Verdicts(ground, self.lists, self.groups)
+        self.sums = Sums(len(ground.paths))
+
+    def take(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
+        """Judge one block; gives the rows that stand by themselves."""
+        rows = self._rows(batch)
+        inside = np.flatnonzero(rows.homes != NOBODY)
+        self.sums.outside += len(rows.homes) - len(inside)
+        if not len(inside):
+            return None
+        rows.verdicts[inside] = self.table.of(rows.homes[inside], rows.lists[inside], rows.sorts[inside])
+        alone = rows.verdicts >= Verdict.DRIFT
+        self._judge_spots(rows, alone)
+        summed = np.flatnonzero(~alone & (rows.homes != NOBODY))
+        self.sums.add(rows, summed)
+        return self._paths(rows, np.flatnonzero(alone & (rows.homes != NOBODY)))
+
+    def _rows(self, batch: pa.RecordBatch) -> Rows:
+        names, directories = batch.column("Name"), batch.column("hdi_isfolder")
+        directories = directories.fill_null(False).to_numpy(zero_copy_only=False)
+        lists = self.lists.of(batch.column("Acl"))
+        if batch.schema.get_field_index("Group") >= 0:
+            groups = self.groups.of(batch.column("Group"))
+        else:
+            groups = np.full(len(names), self.groups.number(""), dtype=np.int32)
+        homes, spots = self._places(names, directories)
+        return Rows(
+            names=names,
+            directories=directories,
+            lists=lists,
+            groups=groups,
+            homes=homes,
+            sorts=self.table.sorts(directories, groups),
+            verdicts=np.zeros(len(names), dtype=np.uint8),
+            spots=spots,
+        )
+
+    def _places(
+        self, names: pa.Array, directories: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The folder of each row, and the rows that are spots of theirs."""
+        places, texts = self.places, Texts(names)
+        # A directory is looked up as itself, since it may be declared; a file where it lies.
+        slots = places.slots(texts, np.where(directories, texts.lengths, texts.parents()))
+        places.seen[slots[directories]] = True
+        homes, marks = places.homes[slots], places.marks[slots]
+        known = np.flatnonzero(marks & KNOWN)
+        if not len(known):
+            return homes, known
+        files = known[~directories[known]]
+        places.needed[slots[files]] = True
+        spots = known[directories[known] & ((marks[known] & SPOT) != 0)]
+        # A file may be where a declared folder should be.
+        beside = files[(marks[files] & LEADS) != 0]
+        found = places.find(places.hasher.of(texts, texts.starts[beside], texts.lengths[beside]))
+        beside, found = beside[found >= 0], found[found >= 0]
+        own = (places.marks[found] & (DECLARED | SPOT)) != 0
+        homes[beside[own]] = places.homes[found[own]]
+        spot = (places.marks[found] & SPOT) != 0
+        return homes, np.sort(np.concatenate([spots, beside[spot]]))
+
+    def _judge_spots(self, rows: Rows, alone: npt.NDArray[np.bool_]) -> None:
+        if not len(rows.spots):
+            return
+        alone[rows.spots] = True
+        paths = rows.names.take(pa.array(rows.spots)).to_pylist()
+        columns = (column[rows.spots].tolist() for column in (rows.homes, rows.lists, rows.sorts))
+        found = [self.table.of_spot(home, path, text, sort)
+                 for path, home, text, sort in zip(paths, *columns, strict=True)]  # fmt: skip
+        rows.verdicts[rows.spots] = found
+
+    def _paths(self, rows: Rows, which: npt.NDArray[np.int64]) -> pa.RecordBatch | None:
+        if not len(which):
+            return None
+        spots = np.zeros(len(rows.homes), dtype=np.bool_)
+        spots[rows.spots] = True
+        return output(
+            Kind.PATH,
+            home=rows.homes[which],
+            path=rows.names.take(pa.array(which)),
+            directory=rows.directories[which],
+            acl=spelled(self.lists, rows.lists[which]),
+            group=spelled(self.groups, rows.groups[which]),
+            spot=spots[which],
+            verdict=rows.verdicts[which].astype(np.int8),
+            count=np.ones(len(which), dtype=np.int64),
+        )
+
+    def finish(self) -> Iterator[pa.RecordBatch]:
+        """What can only be said after the last row."""
+        yield from self.sums.told(self.lists, self.groups)
+        places = self.places
+        which = np.flatnonzero((places.keys != 0) & (places.homes != NOBODY) & (places.needed | places.seen))
+        for start in range(0, len(which), BLOCK):
+            part = which[start : start + BLOCK]
+            yield output(
+                Kind.PLACE,
+                home=places.homes[part],
+                count=places.seen[part].astype(np.int64),
+                place=places.keys[part].view(np.int64),
+            )
+
+
+Alike: TypeAlias = tuple[int, int, bool, int]
+"""What rows in step have in common of which there is something to tell: folder, list, directory, group."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """How many rows of each folder are alike."""
+
+    homes: int
+    outside: int = 0
+    plain: npt.NDArray[np.int64] = field(init=False)
+    """Rows plainly in step, by folder and directory."""
+    example: Codes = field(init=False)
+    """The list of one of them."""
+    noted: dict[Alike, int] = field(default_factory=dict)
+    samples: dict[Alike, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.plain = np.zeros(2 * self.homes, dtype=np.int64)
+        self.example = np.zeros(2 * self.homes, dtype=np.int32)
+
+    def add(self, rows: Rows, which: npt.NDArray[np.int64]) -> None:
+        """Count rows that are in step."""
+        verdicts = rows.verdicts[which]
+        plain = which[verdicts == Verdict.PLAIN]
+        alike = 2 * rows.homes[plain].astype(np.int64) + rows.directories[plain]
+        np.add.at(self.plain, alike, 1)
+        self.example[alike] = rows.lists[plain]
+        if len(plain) < len(which):
+            self._note(rows, which[verdicts == Verdict.NOTED])
+
+    def _note(self, rows: Rows, which: npt.NDArray[np.int64]) -> None:
+        homes, lists, groups = (column[which] for column in (rows.homes, rows.lists, rows.groups))
+        directories = rows.directories[which]
+        for members, count in alike(homes, 2 * lists.astype(np.int64) + directories, groups):
+            row = members[0]
+            key = int(homes[row]), int(lists[row]), bool(directories[row]), int(groups[row])
+            self.noted[key] = self.noted.get(key, 0) + count
+            samples = self.samples.setdefault(key, [])
+            samples += [rows.names[int(which[at])].as_py() for at in members[: SAMPLES - len(samples)]]
+
+    def told(self, lists: Words, groups: Words) -> Iterator[pa.RecordBatch]:
+        """The sums as output."""
+        plain = np.flatnonzero(self.plain)
+        yield output(
+            Kind.SUM,
+            home=(plain >> 1).astype(np.int32),
+            directory=(plain & 1).astype(np.bool_),
+            acl=spelled(lists, self.example[plain]),
+            verdict=np.full(len(plain), Verdict.PLAIN, dtype=np.int8),
+            count=self.plain[plain],
+        )
+        if self.noted:
+            keys = list(self.noted)
+            yield _noted(Kind.SUM, keys, lists, groups, count=np.array(list(self.noted.values())))
+            told = [(key, path) for key in keys for path in self.samples[key]]
+            paths = pa.array([path for _, path in told], pa.string())
+            yield _noted(Kind.SAMPLE, [key for key, _ in told], lists, groups, path=paths)
+        yield output(Kind.OUTSIDE, count=np.array([self.outside]))
+
+
+def _noted(kind: Kind, keys: Sequence[Alike], lists: Words, groups: Words, **more: Any) -> pa.RecordBatch:
+    return output(
+        kind,
+        home=[home for home, _, _, _ in keys],
+        acl=[lists.texts[acl] for _, acl, _, _ in keys],
+        directory=[directory for _, _, directory, _ in keys],
+        group=[groups.texts[group] for _, _, _, group in keys],
+        verdict=[int(Verdict.NOTED)] * len(keys),
+        **more,
+    )
+
+
+def alike(*columns: npt.NDArray[Any]) -> Iterator[tuple[list[int], int]]:
+    """Rows that are equal in all these columns: the first few of each sort, and how many there are."""
+    if not len(columns[0]):
+        return
+    order = np.lexsort(columns[::-1])
+    differs = np.zeros(len(order), dtype=np.bool_)
+    differs[0] = True
+    for column in columns:
+        differs[1:] |= column[order[1:]] != column[order[:-1]]
+    begins = np.flatnonzero(differs)
+    for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(order)], strict=True):
+        yield order[begin : min(begin + SAMPLES, end)].tolist(), end - begin
+
+
+def spelled(words: Words, codes: npt.NDArray[Any]) -> pa.Array:
+    """The texts of numbers."""
+    distinct, places = np.unique(codes, return_inverse=True)
+    texts = pa.array([words.texts[code] for code in distinct.tolist()], pa.string())
+    return texts.take(pa.array(places))
+
+
+EMPTY: dict[str, Any] = {
+    "kind": 0, "home": NOBODY, "path": "", "directory": False, "acl": "", "group": "", "spot": False,
+    "verdict": 0, "count": 0, "place": 0,
+}  # fmt: skip
+
+
+def output(kind: Kind, **columns: Any) -> pa.RecordBatch:
+    """Rows of the output of one kind; columns that are not given are empty."""
+    size = len(next(iter(columns.values())))
+    held = {
+        column.name: pa.array(columns[column.name], column.type)
+        if column.name in columns
+        else pa.repeat(pa.scalar(EMPTY[column.name], column.type), size)
+        for column in OUTPUT
+    }
+    held["kind"] = pa.repeat(pa.scalar(int(kind), pa.int8()), size)
+    return pa.RecordBatch.from_arrays(list(held.values()), schema=OUTPUT)

@@ -1,0 +1,171 @@
+"""Put together what several workers judged: a tally for each folder, and the rows that stand by themselves.
+
+Its law: a path that an inventory names twice is one path.  Of rows that stand by themselves the first one
+counts; sums may count a path twice, since who is plainly in step is not remembered by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from reconciler.providers.adls.expectation import Verdict
+from reconciler.providers.adls.ground import SAMPLES, Key, Tally
+from reconciler.providers.adls.inventory.estate import Ground
+from reconciler.providers.adls.inventory.kernel import OUTPUT, Kind, alike
+from reconciler.providers.adls.inventory.places import Hasher, Hashes, Places, Texts
+from reconciler.providers.adls.inventory.verdicts import Words
+
+PATHS = pa.schema(
+    [OUTPUT.field(name) for name in ("home", "path", "directory", "acl", "group", "spot", "verdict")]
+)
+"""Rows that stand by themselves, once each: drifted, unreadable, and folders' spots whatever they hold."""
+Spool = Callable[[pa.RecordBatch], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Judged:
+    """What an inventory says of one container."""
+
+    ground: Ground
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """By path of the folder; what was not met at all is not here.
+
+    A tally has a key for each spot that was met, the folder's own among them unless the inventory lacks it.
+    Paths plainly in step are all counted under one list that one of them holds.
+    """
+    missing: dict[str, int] = field(default_factory=dict)
+    """By path of the folder: directories that have something in them and no row themselves, so that nobody
+    knows their lists."""
+    outside: int = 0
+    """Rows in no folder that was asked about."""
+    inside: int = 0
+    drifted: int = 0
+    unreadable: int = 0
+    repeated: int = 0
+    """Rows left out since their path was there already."""
+
+    @property
+    def rows(self) -> int:
+        """All rows that were read."""
+        return self.outside + self.inside + self.repeated
+
+    def exists(self, path: str) -> bool:
+        """Whether the folder has a row of its own."""
+        tally = self.tallies.get(path)
+        return tally is not None and any(key.spot == path for key in tally.counts)
+
+
+def merge(outputs: Iterable[pa.RecordBatch], ground: Ground, spool: Spool) -> Judged:
+    """Put together what workers judged of one inventory; rows by themselves go to the spool, in `PATHS`."""
+    merger = Merger(ground, spool)
+    for batch in outputs:
+        merger.take(batch)
+    return merger.finish()
+
+
+class Merger:
+    """Takes the output of workers in any order."""
+
+    def __init__(self, ground: Ground, spool: Spool) -> None:
+        self.ground, self.spool = ground, spool
+        self.judged = Judged(ground=ground)
+        self.met = Places((), Hasher(ground.key))
+        self.lists, self.groups = Words(), Words()
+        self.places: list[tuple[npt.NDArray[np.int32], Hashes]] = []
+        self.seen: list[Hashes] = []
+
+    def take(self, batch: pa.RecordBatch) -> None:
+        """Take one batch of what `judge` gives."""
+        kinds = batch.column("kind").to_numpy()
+        for kind in np.unique(kinds).tolist():
+            which = np.flatnonzero(kinds == kind)
+            part = batch if len(which) == batch.num_rows else batch.take(pa.array(which))
+            match kind:
+                case Kind.PATH:
+                    self._paths(part)
+                case Kind.SUM | Kind.SAMPLE:
+                    self._sums(part)
+                case Kind.PLACE:
+                    self._places(part)
+                case Kind.OUTSIDE:
+                    self.judged.outside += int(part.column("count").to_numpy().sum())
+
+    def _paths(self, batch: pa.RecordBatch) -> None:
+        texts = Texts(batch.column("path"))
+        first = self.met.first(self.met.hasher.of(texts, texts.starts, texts.lengths))
+        self.judged.repeated += batch.num_rows - len(first)
+        if not len(first):
+            return
+        if len(first) < batch.num_rows:
+            batch = batch.take(pa.array(first))
+        self.spool(batch.select(PATHS.names))
+        verdicts = batch.column("verdict").to_numpy()
+        self.judged.inside += batch.num_rows
+        self.judged.drifted += int((verdicts == Verdict.DRIFT).sum())
+        self.judged.unreadable += int((verdicts == Verdict.UNREADABLE).sum())
+        spots = batch.column("spot").to_numpy(zero_copy_only=False)
+        self._spots(batch.take(pa.array(np.flatnonzero(spots))))
+        self._alike(batch.take(pa.array(np.flatnonzero(~spots))))
+
+    def _spots(self, batch: pa.RecordBatch) -> None:
+        columns = (batch.column(name).to_pylist() for name in ("home", "path", "acl", "directory", "group"))
+        for home, path, acl, directory, group in zip(*columns, strict=True):
+            self._count(home, Key(acl, directory, path, group), 1, [path])
+
+    def _alike(self, batch: pa.RecordBatch) -> None:
+        """Count rows, many of which are alike but for their paths."""
+        homes = batch.column("home").to_numpy()
+        lists = self.lists.of(batch.column("acl")).astype(np.int64)
+        groups = self.groups.of(batch.column("group")).astype(np.int64)
+        directories = batch.column("directory").to_numpy(zero_copy_only=False)
+        for rows, count in alike(homes, 2 * lists + directories, groups):
+            row = rows[0]
+            key = Key(
+                self.lists.texts[lists[row]], bool(directories[row]), "", self.groups.texts[groups[row]]
+            )
+            self._count(int(homes[row]), key, count, [batch.column("path")[at].as_py() for at in rows])
+
+    def _sums(self, batch: pa.RecordBatch) -> None:
+        names = ("kind", "home", "path", "acl", "directory", "group", "verdict", "count")
+        columns = (batch.column(name).to_pylist() for name in names)
+        for kind, home, path, acl, directory, group, verdict, count in zip(*columns, strict=True):
+            # Whoever looks at a folder in step is shown the folder.
+            samples = [path] if kind == Kind.SAMPLE else []
+            if verdict == Verdict.PLAIN:
+                samples = [self.ground.paths[home]]
+            self._count(home, Key(acl, directory, "", group), count, samples)
+            self.judged.inside += count
+
+    def _count(self, home: int, key: Key, count: int, samples: list[str]) -> None:
+        path = self.ground.paths[home]
+        tally = self.judged.tallies.get(path)
+        if tally is None:
+            tally = self.judged.tallies[path] = Tally(self.ground.spots(home))
+        tally.counts[key] = tally.counts.get(key, 0) + count
+        known = tally.samples.setdefault(key, [])
+        known += samples[: SAMPLES - len(known)]
+
+    def _places(self, batch: pa.RecordBatch) -> None:
+        places: Any = batch.column("place").to_numpy().view(np.uint64)
+        seen = batch.column("count").to_numpy() > 0
+        self.places.append((batch.column("home").to_numpy(), places))
+        self.seen.append(places[seen])
+
+    def finish(self) -> Judged:
+        """Everything, once the last batch was taken."""
+        if self.places:
+            homes = np.concatenate([homes for homes, _ in self.places])
+            places, first = np.unique(np.concatenate([each for _, each in self.places]), return_index=True)
+            missing = first[~np.isin(places, np.concatenate(self.seen), assume_unique=False)]
+            numbers, counts = np.unique(homes[missing], return_counts=True)
+            self.judged.missing = {
+                self.ground.paths[home]: count
+                for home, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+            }
+        return self.judged
