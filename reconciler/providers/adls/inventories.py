@@ -45,6 +45,7 @@ def inventories(
     stock = Stock(
         settings=lake,
         source=Depot(wire=reader.wire, blob=reader.endpoints.blob, container=lake.inventory.container),
+        containers=sorted(chosen),
         folder=checkpoint.folder / FOLDER / lake.name,
         now=checkpoint.now(),
         identities=question.directory.resolve(_named(wanted)),
