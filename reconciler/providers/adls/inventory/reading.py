@@ -107,17 +107,9 @@ class Stock:
     async def _told(self, opened: Taken, container: str, tracts: Sequence[Tract]) -> Told:
         run = opened.chosen.run
         told = Told(as_of=opened.chosen.as_of)
-        asked: list[Tract] = []
-        reasons: list[str] = []
-        for tract in tracts:
-            reason = run.misses(container, tract.path)
-            last = self.written.get(tract.address)
-            if not reason and last is not None and last >= run.manifest.began:
-                reason = "written to since the run began"
-            (told.left if reason else asked).append(tract)
-            if reason and reason not in reasons:
-                reasons.append(reason)
-        told.why_left = "; ".join(reasons[:SHOWN])
+        asked, told.left, told.why_left = split(
+            tracts, lambda tract: run.misses(container, tract.path), self.written, run.manifest.began
+        )
         if asked:
             await asyncio.to_thread(self._judge, opened, container, asked, told)
         return told
@@ -138,10 +130,31 @@ class Stock:
             )  # fmt: skip
             judged = result.merged(self.spool([by_path[path] for path in here.paths]))
         told.rows = judged.rows
-        _sort_out(told, judged, result.faults, container, tracts)
+        sort_out(told, judged, result.faults, container, tracts)
 
 
-def _sort_out(
+def split(
+    tracts: Iterable[Tract],
+    misses: Callable[[Tract], str],
+    written: Mapping[Address, datetime],
+    began: datetime,
+) -> tuple[list[Tract], list[Tract], str]:
+    """The folders that a run may be asked about, those that it may not, and why not."""
+    asked: list[Tract] = []
+    left: list[Tract] = []
+    reasons: list[str] = []
+    for tract in tracts:
+        reason = misses(tract)
+        last = written.get(tract.address)
+        if not reason and last is not None and last >= began:
+            reason = "written to since the run began"
+        (left if reason else asked).append(tract)
+        if reason and reason not in reasons:
+            reasons.append(reason)
+    return asked, left, "; ".join(reasons[:SHOWN])
+
+
+def sort_out(
     told: Told, judged: Judged, faults: Sequence[str], container: str, tracts: Iterable[Tract]
 ) -> None:
     """Sort folders into those that the run told whole, those that are not there, and gaps."""
