@@ -124,3 +124,8 @@ def test_correcting() -> None:
     whole(report)
     assert "2 writes" in row(report, "executor").what
     assert "20 writes" in row(report, "yardstick: one write a path").what
+    planned = [each for each in report.rows if "are the least" in each.target]
+    assert len(planned) == 6
+    for each in planned:
+        least = int(each.target.split(" ")[0].replace(",", ""))
+        assert each.requests is not None and least <= each.requests <= least + 2, each.what

@@ -5,10 +5,10 @@ Its law: columns are loaded only where an environment names an inventory and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from reconciler.core.environment import LakeSettings
 from reconciler.core.model import Wanted
@@ -18,11 +18,15 @@ from reconciler.providers.adls.reading import Inventory
 from reconciler.providers.adls.sweep import Unread
 from reconciler.providers.contract import Question
 
+Keep = Callable[[Sequence[Tract]], Callable[[Any], None]]
+"""Given the folders by number, what takes rows that stand by themselves."""
 FOLDER = "inventories"
 """Below the folder of checkpoints: what was fetched of runs."""
 
 
-def inventories(question: Question, lake: LakeSettings, reader: LakeReader) -> Mapping[str, Inventory]:
+def inventories(
+    question: Question, lake: LakeSettings, reader: LakeReader, spool: Keep | None
+) -> Mapping[str, Inventory]:
     """By container, the inventory that its folders are read from; containers without one are not here."""
     checkpoint = question.checkpoint
     wanted = [want for want in question.wanted if want.address.installation == lake.name]
@@ -45,6 +49,7 @@ def inventories(question: Question, lake: LakeSettings, reader: LakeReader) -> M
         identities=question.directory.resolve(_named(wanted)),
         written=question.written,
         progress=question.progress,
+        spool=spool or (lambda tracts: lambda batch: None),
     )
     return dict.fromkeys(chosen, stock)
 

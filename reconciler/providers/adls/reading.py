@@ -40,6 +40,21 @@ class Ask:
     """Directories in which undeclared folders are looked for."""
 
 
+def tally(tract: Tract) -> Tally:
+    """What counts a folder's paths."""
+    return Tally(tract.spots)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a lake is read, whatever is asked of it."""
+
+    count: Count
+    """Called with the number of paths of every page."""
+    lanes: Lanes
+    make: Callable[[Tract], Tally] = tally
+
+
 class Told(Protocol):
     """What the run of an inventory told of one container's folders."""
 
@@ -191,8 +206,7 @@ async def read_lake(
     lake: str,
     resource_id: str,
     asked: Mapping[str, Ask],
-    count: Count,
-    lanes: Lanes,
+    manner: Manner,
     inventories: Mapping[str, Inventory],
 ) -> LakeAnswer:
     """Sweep every container of a lake, and ask who holds roles on it.
@@ -209,7 +223,7 @@ async def read_lake(
     roles, answers = await asyncio.gather(
         read_roles(reader, lake, resource_id, held),
         asyncio.gather(
-            *(_container(reader, name, asked[name], count, lanes, inventories.get(name)) for name in names)
+            *(_container(reader, name, asked[name], manner, inventories.get(name)) for name in names)
         ),
     )
     return LakeAnswer(lake=lake, containers=dict(zip(names, answers, strict=True)), roles=roles)
@@ -219,8 +233,7 @@ async def _container(
     reader: LakeReader,
     container: str,
     ask: Ask,
-    count: Count,
-    lanes: Lanes,
+    manner: Manner,
     inventory: Inventory | None,
 ) -> Answer:
     async def swept(tracts: Sequence[Tract], ways: Iterable[str], parents: Iterable[str]) -> Reading | Unread:
@@ -228,11 +241,11 @@ async def _container(
             reader=reader,
             container=container,
             plots=plots(tracts),
-            make=lambda tract: Tally(tract.spots),
+            make=manner.make,
             ways=frozenset(ways),
             parents=frozenset(parents),
-            progress=count,
-            lanes=lanes,
+            progress=manner.count,
+            lanes=manner.lanes,
             split=True,
         )
         try:

@@ -122,7 +122,8 @@ from tests.providers.adls.inventory.test_engine import WANTED, works
 
 if __name__ == "__main__":
     parts = results.begin(Path(sys.argv[1]), on(WANTED.values()))
-    run(works("hang", "hang"), on(WANTED.values()), parts, progress=lambda done, total: print(done, flush=True))
+    tell = lambda done, total: print(done, flush=True)
+    run(works("hang", "hang"), on(WANTED.values()), parts, progress=tell)
 """
 
 
@@ -132,7 +133,7 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
     file.write_text(SCRIPT, encoding="utf-8")
     parent = subprocess.Popen(
         [sys.executable, str(file), str(tmp_path / "out")],
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert parent.stdout is not None
