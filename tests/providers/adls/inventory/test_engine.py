@@ -69,7 +69,9 @@ class Given:
 
 def works(*then: str) -> list[Given]:
     """Four units, of which some do what they should not."""
-    return [Given(at * 25, at * 25 + 25 + (at == 3), what) for at, what in enumerate([*then, "", "", "", ""][:4])]
+    return [
+        Given(at * 25, at * 25 + 25 + (at == 3), what) for at, what in enumerate([*then, "", "", "", ""][:4])
+    ]
 
 
 def test_processes_judge_as_one_does(tmp_path: Path) -> None:
@@ -120,7 +122,8 @@ from tests.providers.adls.inventory.test_engine import WANTED, works
 
 if __name__ == "__main__":
     parts = results.begin(Path(sys.argv[1]), on(WANTED.values()))
-    run(works("hang", "hang"), on(WANTED.values()), parts, progress=lambda done, total: print(done, flush=True))
+    progress = lambda done, total: print(done, flush=True)
+    run(works("hang", "hang"), on(WANTED.values()), parts, progress=progress)
 """
 
 
@@ -130,7 +133,7 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
     file.write_text(SCRIPT, encoding="utf-8")
     parent = subprocess.Popen(
         [sys.executable, str(file), str(tmp_path / "out")],
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert parent.stdout is not None
