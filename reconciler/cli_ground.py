@@ -1,4 +1,4 @@
-"""`ground`: write what the paths of one container should hold, for a machine without policies or directory."""
+"""`ground`: write what the paths of a container should hold, for machines without policies or directory."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from reconciler.report.clean import plain
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when everything was judged, 4 when something could not be read, 1 for an error."""
-    return as_program(lambda: _run(_parser().parse_args(arguments)))
+    return as_program(lambda: judge(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,9 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def judge(arguments: Sequence[str] | None = None) -> int:
+    """The same within a program of somebody else's."""
     try:
-        return _judge(arguments)
+        return _judge(_parser().parse_args(arguments))
     except ReconcilerError as error:
         print(f"reconciler-judge: {plain(str(error))}", file=sys.stderr)
         return 1

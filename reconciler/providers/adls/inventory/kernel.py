@@ -10,7 +10,7 @@ lists that a worker meets, never with its rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, TypeAlias
@@ -20,9 +20,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from reconciler.providers.adls.expectation import Verdict
-from reconciler.providers.adls.ground import SAMPLES
 from reconciler.providers.adls.inventory.estate import NOBODY, Ground
-from reconciler.providers.adls.inventory.places import DECLARED, KNOWN, LEADS, SPOT, Hasher, Places, Texts
+from reconciler.providers.adls.inventory.places import (
+    DECLARED,
+    KNOWN,
+    LEADS,
+    SPOT,
+    Hasher,
+    Numbers,
+    Places,
+    Texts,
+)
 from reconciler.providers.adls.inventory.verdicts import Codes, Verdicts, Words
 
 BLOCK = 1 << 16
@@ -33,14 +41,14 @@ class Kind(IntEnum):
     """What a row of the output says."""
 
     SUM = 0
-    """So many rows of one folder are alike; for rows plainly in step `acl` is that of any one of them."""
+    """So many rows of one folder are alike; `path` is one of them.
+
+    Of rows plainly in step there is no path, and `acl` is that of any one of them."""
     PATH = 1
     """One row by itself: drifted, unreadable, or a spot of its folder."""
-    SAMPLE = 2
-    """One of the rows of a sum, by its path."""
-    PLACE = 3
+    PLACE = 2
     """A directory of a folder by its hash: `count` is 1 where it has a row of its own, else 0."""
-    OUTSIDE = 4
+    OUTSIDE = 3
     """So many rows are in no declared folder that was asked about."""
 
 
@@ -153,7 +161,7 @@ class Worker:
         beside = files[(marks[files] & LEADS) != 0]
         found = places.find(places.hasher.of(texts, texts.starts[beside], texts.lengths[beside]))
         beside, found = beside[found >= 0], found[found >= 0]
-        own = (places.marks[found] & (DECLARED | SPOT)) != 0
+        own = (places.marks[found] & DECLARED) != 0
         homes[beside[own]] = places.homes[found[own]]
         spot = (places.marks[found] & SPOT) != 0
         return homes, np.sort(np.concatenate([spots, beside[spot]]))
@@ -189,6 +197,7 @@ class Worker:
         """What can only be said after the last row."""
         yield from self.sums.told(self.lists, self.groups)
         places = self.places
+        places.settle()
         which = np.flatnonzero((places.keys != 0) & (places.homes != NOBODY) & (places.needed | places.seen))
         for start in range(0, len(which), BLOCK):
             part = which[start : start + BLOCK]
@@ -215,7 +224,8 @@ class Sums:
     example: Codes = field(init=False)
     """The list of one of them."""
     noted: dict[Alike, int] = field(default_factory=dict)
-    samples: dict[Alike, list[str]] = field(default_factory=dict)
+    samples: dict[Alike, str] = field(default_factory=dict)
+    """The first of these paths by its text: the same whoever read them, in whatever order."""
 
     def __post_init__(self) -> None:
         self.plain = np.zeros(2 * self.homes, dtype=np.int64)
@@ -234,12 +244,12 @@ class Sums:
     def _note(self, rows: Rows, which: npt.NDArray[np.int64]) -> None:
         homes, lists, groups = (column[which] for column in (rows.homes, rows.lists, rows.groups))
         directories = rows.directories[which]
-        for members, count in alike(homes, 2 * lists.astype(np.int64) + directories, groups):
-            row = members[0]
-            key = int(homes[row]), int(lists[row]), bool(directories[row]), int(groups[row])
+        first, counts, sorts = alike(homes, lists, directories, groups)
+        least = least_of(rows.names.take(pa.array(which)), sorts)
+        columns = (column[first].tolist() for column in (homes, lists, directories, groups))
+        for key, count, path in zip(zip(*columns, strict=True), counts.tolist(), least, strict=True):
             self.noted[key] = self.noted.get(key, 0) + count
-            samples = self.samples.setdefault(key, [])
-            samples += [rows.names[int(which[at])].as_py() for at in members[: SAMPLES - len(samples)]]
+            self.samples[key] = min(path, self.samples.get(key, path))
 
     def told(self, lists: Words, groups: Words) -> Iterator[pa.RecordBatch]:
         """The sums as output."""
@@ -254,37 +264,36 @@ class Sums:
         )
         if self.noted:
             keys = list(self.noted)
-            yield _noted(Kind.SUM, keys, lists, groups, count=np.array(list(self.noted.values())))
-            told = [(key, path) for key in keys for path in self.samples[key]]
-            paths = pa.array([path for _, path in told], pa.string())
-            yield _noted(Kind.SAMPLE, [key for key, _ in told], lists, groups, path=paths)
+            yield output(
+                Kind.SUM,
+                home=[home for home, _, _, _ in keys],
+                acl=[lists.texts[acl] for _, acl, _, _ in keys],
+                directory=[directory for _, _, directory, _ in keys],
+                group=[groups.texts[group] for _, _, _, group in keys],
+                path=[self.samples[key] for key in keys],
+                verdict=[int(Verdict.NOTED)] * len(keys),
+                count=[self.noted[key] for key in keys],
+            )
         yield output(Kind.OUTSIDE, count=np.array([self.outside]))
 
 
-def _noted(kind: Kind, keys: Sequence[Alike], lists: Words, groups: Words, **more: Any) -> pa.RecordBatch:
-    return output(
-        kind,
-        home=[home for home, _, _, _ in keys],
-        acl=[lists.texts[acl] for _, acl, _, _ in keys],
-        directory=[directory for _, _, directory, _ in keys],
-        group=[groups.texts[group] for _, _, _, group in keys],
-        verdict=[int(Verdict.NOTED)] * len(keys),
-        **more,
-    )
-
-
-def alike(*columns: npt.NDArray[Any]) -> Iterator[tuple[list[int], int]]:
-    """Rows that are equal in all these columns: the first few of each sort, and how many there are."""
-    if not len(columns[0]):
-        return
+def alike(*columns: npt.NDArray[Any]) -> tuple[Numbers, Numbers, Numbers]:
+    """Sorts of rows that are equal in all these columns: a row of each, how many there are, each row's."""
     order = np.lexsort(columns[::-1])
     differs = np.zeros(len(order), dtype=np.bool_)
-    differs[0] = True
+    differs[:1] = True
     for column in columns:
         differs[1:] |= column[order[1:]] != column[order[:-1]]
     begins = np.flatnonzero(differs)
-    for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(order)], strict=True):
-        yield order[begin : min(begin + SAMPLES, end)].tolist(), end - begin
+    sorts = np.empty(len(order), dtype=np.int64)
+    sorts[order] = np.cumsum(differs) - 1
+    return order[begins], np.diff(begins, append=len(order)), sorts
+
+
+def least_of(names: pa.Array, sorts: Numbers) -> list[str]:
+    """The first name of each sort, by its text."""
+    found = pa.table({"sort": sorts, "name": names}).group_by("sort", use_threads=False)
+    return found.aggregate([("name", "min")]).sort_by("sort").column("name_min").to_pylist()
 
 
 def spelled(words: Words, codes: npt.NDArray[Any]) -> pa.Array:

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reconciler.providers.adls.expectation import Verdict
-from reconciler.providers.adls.ground import SAMPLES, Key, Tally
+from reconciler.providers.adls.ground import SAMPLES, Key, Tally, in_order
 from reconciler.providers.adls.inventory.estate import Ground
 from reconciler.providers.adls.inventory.kernel import OUTPUT, Kind, alike
 from reconciler.providers.adls.inventory.places import Hasher, Hashes, Places, Texts
@@ -89,7 +90,7 @@ class Merger:
             match kind:
                 case Kind.PATH:
                     self._paths(part)
-                case Kind.SUM | Kind.SAMPLE:
+                case Kind.SUM:
                     self._sums(part)
                 case Kind.PLACE:
                     self._places(part)
@@ -120,26 +121,32 @@ class Merger:
 
     def _alike(self, batch: pa.RecordBatch) -> None:
         """Count rows, many of which are alike but for their paths."""
+        if not batch.num_rows:
+            return
         homes = batch.column("home").to_numpy()
-        lists = self.lists.of(batch.column("acl")).astype(np.int64)
-        groups = self.groups.of(batch.column("group")).astype(np.int64)
+        lists, groups = self.lists.of(batch.column("acl")), self.groups.of(batch.column("group"))
         directories = batch.column("directory").to_numpy(zero_copy_only=False)
-        for rows, count in alike(homes, 2 * lists + directories, groups):
-            row = rows[0]
+        # In the order of listings, so that the first of each sort are the same whoever read them.
+        keys = pc.replace_substring(batch.column("path"), "/", "\0")
+        order = pc.sort_indices(keys).to_numpy().astype(np.int64)
+        first, counts, sorts = alike(homes[order], lists[order], directories[order], groups[order])
+        members = np.argsort(sorts, kind="stable")
+        begins = np.cumsum(counts) - counts
+        for row, count, begin in zip(order[first].tolist(), counts.tolist(), begins.tolist(), strict=True):
             key = Key(
                 self.lists.texts[lists[row]], bool(directories[row]), "", self.groups.texts[groups[row]]
             )
-            self._count(int(homes[row]), key, count, [batch.column("path")[at].as_py() for at in rows])
+            samples = order[members[begin : begin + min(count, SAMPLES)]]
+            paths = batch.column("path").take(pa.array(samples)).to_pylist()
+            self._count(int(homes[row]), key, count, paths)
 
     def _sums(self, batch: pa.RecordBatch) -> None:
-        names = ("kind", "home", "path", "acl", "directory", "group", "verdict", "count")
+        names = ("home", "path", "acl", "directory", "group", "verdict", "count")
         columns = (batch.column(name).to_pylist() for name in names)
-        for kind, home, path, acl, directory, group, verdict, count in zip(*columns, strict=True):
+        for home, path, acl, directory, group, verdict, count in zip(*columns, strict=True):
             # Whoever looks at a folder in step is shown the folder.
-            samples = [path] if kind == Kind.SAMPLE else []
-            if verdict == Verdict.PLAIN:
-                samples = [self.ground.paths[home]]
-            self._count(home, Key(acl, directory, "", group), count, samples)
+            sample = path if verdict == Verdict.NOTED else self.ground.paths[home]
+            self._count(home, Key(acl, directory, "", group), count, [sample])
             self.judged.inside += count
 
     def _count(self, home: int, key: Key, count: int, samples: list[str]) -> None:
@@ -148,8 +155,8 @@ class Merger:
         if tally is None:
             tally = self.judged.tallies[path] = Tally(self.ground.spots(home))
         tally.counts[key] = tally.counts.get(key, 0) + count
-        known = tally.samples.setdefault(key, [])
-        known += samples[: SAMPLES - len(known)]
+        known = {*tally.samples.get(key, ()), *samples}
+        tally.samples[key] = sorted(known, key=in_order)[:SAMPLES]
 
     def _places(self, batch: pa.RecordBatch) -> None:
         places: Any = batch.column("place").to_numpy().view(np.uint64)
@@ -168,4 +175,7 @@ class Merger:
                 self.ground.paths[home]: count
                 for home, count in zip(numbers.tolist(), counts.tolist(), strict=True)
             }
+        for tally in self.judged.tallies.values():
+            tally.settle()
+        self.judged.tallies = dict(sorted(self.judged.tallies.items()))
         return self.judged

@@ -120,9 +120,10 @@ class Places:
             KNOWN | SPOT * spot | DECLARED * declared | LEADS * (path in leads)
             for path, _, declared, spot in known
         ]
-        hashes = hasher.texts([each.path for each in known])
+        self.landmarks = hasher.texts([each.path for each in known])
+        self.above = hasher.texts([above(each.path) for each in known])
         self._make_room(len(known))
-        slots = self._claim(hashes)
+        slots = self._claim(self.landmarks)
         self.homes[slots] = [each.home for each in known]
         self.marks[slots] = marks
 
@@ -151,6 +152,15 @@ class Places:
             rows, wanted = rows[going], wanted[going]
             at = (at[going] + 1) & (len(self.keys) - 1)
         return slots
+
+    def settle(self) -> None:
+        """Mark what landmarks lie in as needed, once all rows were met: of all others that was done at once."""
+        slots, upper = self.find(self.landmarks), self.find(self.above)
+        while True:
+            there = upper[self.seen[slots] | self.needed[slots]]
+            if self.needed[there].all():
+                return
+            self.needed[there] = True
 
     def first(self, hashes: Hashes) -> Numbers:
         """Which of these were not here, each where it comes first; they are from now on."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from reconciler.core.vocabulary import Context
 from reconciler.providers.adls import VOCABULARY
-from reconciler.providers.adls.catch import Catch
+from reconciler.providers.adls.catch import Catch, places_of
 from reconciler.providers.adls.expectation import Expectation, Verdict, expect
 from reconciler.providers.adls.ground import Key, Tally, plots, tract
 from reconciler.providers.adls.inventory.estate import Ground, ground
@@ -105,12 +105,25 @@ class ByPath:
 def by_path(rows: Sequence[Row], found: Mapping[str, Expectation]) -> ByPath:
     """Judge rows one by one."""
     folders = plots(each.tract for each in found.values())
-    catch = Catch(plots=folders, make=lambda each: Tally(each.spots), ways=frozenset(), parents=frozenset())
+    spots = {spot for each in found.values() for spot in each.tract.spots}
+    catch = Catch(
+        plots=folders,
+        make=lambda each: Tally(each.spots),
+        places=places_of({*folders, *spots}),
+        # Rows come in no order.
+        remember=True,
+    )
     catch.take(Listed(row.name, row.acl or "", row.directory, row.group or "") for row in rows)
-    result = ByPath({path: sink for path, sink in catch.sinks.items() if isinstance(sink, Tally)})
+    result = ByPath(
+        {path: sink for path, sink in catch.sinks.items() if isinstance(sink, Tally) and sink.counts}
+    )
     result.asked = set(catch.missing())
     order = sorted(found)
     directories = {row.name for row in rows if row.directory}
+    for path in {path for row in rows for path in ancestry(row.name)[1:]} - directories:
+        home = next((each for each in ancestry(path) if each in folders), None)
+        if home is not None and folders[home] is not None:
+            result.missing.setdefault(home, set()).add(path)
     for row in rows:
         home = next((path for path in ancestry(row.name) if path in folders), None)
         if home is None or folders[home] is None:
@@ -128,12 +141,6 @@ def by_path(rows: Sequence[Row], found: Mapping[str, Expectation]) -> ByPath:
         else:
             counts = result.verdicts.setdefault(home, {})
             counts[row.directory, verdict] = counts.get((row.directory, verdict), 0) + 1
-        between = (
-            [path for path in ancestry(row.name)[1:] if path.startswith(home)] if row.name != home else []
-        )
-        absent = set(between) - directories
-        if absent:
-            result.missing.setdefault(home, set()).update(absent)
     result.alone.sort(key=lambda each: str(each["path"]))
     return result
 

@@ -122,8 +122,8 @@ from tests.providers.adls.inventory.test_engine import WANTED, works
 
 if __name__ == "__main__":
     parts = results.begin(Path(sys.argv[1]), on(WANTED.values()))
-    tell = lambda done, total: print(done, flush=True)
-    run(works("hang", "hang"), on(WANTED.values()), parts, progress=tell)
+    progress = lambda done, total: print(done, flush=True)
+    run(works("hang", "hang"), on(WANTED.values()), parts, progress=progress)
 """
 
 
