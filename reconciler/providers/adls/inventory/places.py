@@ -154,7 +154,7 @@ class Places:
         return slots
 
     def settle(self) -> None:
-        """Mark what landmarks lie in as needed, once all rows were met: of all others that was done at once."""
+        """Mark what landmarks lie in as needed, once all rows were met: of others that was done at once."""
         slots, upper = self.find(self.landmarks), self.find(self.above)
         while True:
             there = upper[self.seen[slots] | self.needed[slots]]
