@@ -154,16 +154,17 @@ def test_names_that_begin_alike_are_no_neighbours() -> None:
 
 
 def test_a_directory_is_judged_by_itself_where_it_is_declared() -> None:
-    inner = {"grants": {"group:pricing-eng": "read"}}
+    folders: dict[str, Any] = {"a": KEEPS_ALL, "a/b": {"grants": {"group:pricing-eng": "read"}}}
     found = judged(
         [Row("a", True, FULL), Row("a/b", True, FULL), Row("a/b/f", False, GOOD), Row("a/c", True, FULL)],
-        **{"a": KEEPS_ALL, "a/b": inner},
+        **folders,
     )
     assert drifted(found) == ["a/b", "a/b/f"]
 
 
 def test_a_file_where_a_folder_should_be_is_told() -> None:
-    found = judged([Row("a", True, FULL), Row("a/b", False, GOOD)], **{"a": KEEPS_ALL, "a/b": KEEPS_ALL})
+    folders: dict[str, Any] = {"a": KEEPS_ALL, "a/b": KEEPS_ALL}
+    found = judged([Row("a", True, FULL), Row("a/b", False, GOOD)], **folders)
     top = [key for key in found.judged.tallies["a/b"].counts if key.spot == "a/b"]
     assert [key.directory for key in top] == [False]
     assert found.judged.missing == {}
