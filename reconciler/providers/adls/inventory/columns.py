@@ -75,7 +75,7 @@ class Rows:
         """The batches; raises InventoryFault, after which nothing more comes."""
         try:
             for raw in _parquet(self.unit) if self.unit.form == "parquet" else _csv(self.unit):
-                batch = self._take(raw)
+                batch = self.take(raw)
                 self.met += raw.num_rows
                 self.kept += batch.num_rows
                 if batch.num_rows:
@@ -84,7 +84,8 @@ class Rows:
             place = f"{self.unit.place}, after {self.met:,} rows"
             raise unreadable(place, _said(error)) from None
 
-    def _take(self, raw: pa.RecordBatch) -> pa.RecordBatch:
+    def take(self, raw: pa.RecordBatch) -> pa.RecordBatch:
+        """One batch as it is written, in the form in which rows are judged; raises InventoryFault."""
         names = raw.column("Name")
         folders = self._folders(raw.column("hdi_isfolder"))
         lists = _words(raw.column("Acl"))
