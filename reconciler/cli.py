@@ -161,6 +161,13 @@ def _reading(parser: Parser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="read lakes anew, whatever an interrupted run has kept"
     )
+    _live(parser)
+
+
+def _live(parser: Parser) -> None:
+    parser.add_argument(
+        "--live", action="store_true", help="read the lakes themselves, though there is an inventory of them"
+    )
 
 
 def _change_commands(commands: Commands) -> None:
@@ -208,6 +215,7 @@ def _change_commands(commands: Commands) -> None:
         "--plan", type=Path, metavar="FILE", help="send nothing that is not in this saved plan"
     )
     apply.add_argument("--markdown", type=Path, metavar="FILE", help="also write the outcomes as Markdown")
+    _live(apply)
 
 
 def _local_commands(commands: Commands) -> None:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from reconciler.apply import Hands, settle_interrupted
 from reconciler.cli_plan import write
-from reconciler.cli_progress import Teller
+from reconciler.cli_progress import Kept, Teller
 from reconciler.cli_session import (
     KINDS,
     Listener,
     Session,
     begin,
+    checkpoint,
     columns,
     now,
     open_cloud,
@@ -78,7 +79,8 @@ def _apply(
 ) -> int:
     tell = Teller()
     try:
-        made = plan(session.inputs, vocabularies(), cloud, tell)
+        scans = checkpoint(session, arguments, Kept(), lambda text: tell.say(f"reconciler: {plain(text)}"))
+        made = plan(session.inputs, vocabularies(), cloud, tell, scans)
     finally:
         tell.close()
     # Two runs of one second, with the same plan, must not share a file.

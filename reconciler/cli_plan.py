@@ -65,7 +65,7 @@ def _make(
     from reconciler.reconcile import only_tenants, plan
 
     tell, kept = Teller(), Kept()
-    scans = checkpoint(session, arguments.fresh, kept, lambda text: tell.say(f"reconciler: {plain(text)}"))
+    scans = checkpoint(session, arguments, kept, lambda text: tell.say(f"reconciler: {plain(text)}"))
     with open_cloud(session.environment, session.pins, session.root, session.needed) as cloud:
         try:
             made = plan(session.inputs, vocabularies(), cloud, tell, scans, bool(arguments.paths)).plan

@@ -244,12 +244,23 @@ def _reviewed(environment: Environment, policies: Policies, revision: str) -> No
         )
 
 
-def checkpoint(session: Session, fresh: bool, kept: Kept, warn: Callable[[str], None]) -> Checkpoint:
-    """Where this environment's long readings may be taken up again, by whoever asks the same."""
+def checkpoint(session: Session, arguments: Namespace, kept: Kept, warn: Callable[[str], None]) -> Checkpoint:
+    """Where this environment's long readings may be taken up again, by whoever asks the same.
+
+    An apply takes up none: it goes by what is there now, or by an inventory whose drift it looks at again.
+    """
     from reconciler.providers.contract import Checkpoint
 
     folder = session.root / SCANS / session.environment.name
-    return Checkpoint(folder=folder, now=now, fresh=fresh, kept=kept, warn=warn)
+    fresh = getattr(arguments, "fresh", True)
+    return Checkpoint(
+        folder=folder,
+        now=now,
+        fresh=fresh,
+        inventories=not arguments.live,
+        kept=kept,
+        warn=warn,
+    )
 
 
 def vocabularies() -> tuple[Vocabulary, ...]:

@@ -155,6 +155,7 @@ def read(
             as_of=inputs.as_of,
             progress=tell,
             checkpoint=checkpoint,
+            written=inputs.history.written(),
             keep_paths=keep_paths,
         )
         for name in cloud.providers

@@ -225,16 +225,13 @@ def _read_evidence(each: Mapping[str, Any]) -> Evidence:
     samples = tuple(map(_text, each["samples"]))
     if "lists" not in each:
         return Evidence(counts=counts, samples=samples)
-    lists = tuple((_text(one["list"]), _number(one["paths"], 1)) for one in each["lists"])
-    if not lists:
-        raise ValueError("no list stands where lists should")
     return Evidence(
         counts=counts,
         samples=samples,
         files=_number(each["files"], 0),
         folders=_number(each["folders"], 0),
         distinct=_number(each["distinct"], 1),
-        lists=lists,
+        lists=tuple((_text(one["list"]), _number(one["paths"], 1)) for one in each["lists"]),
     )
 
 

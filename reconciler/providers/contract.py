@@ -7,7 +7,7 @@ there, re-reading immediately before; nobody else's effective access changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -60,6 +60,8 @@ class Checkpoint:
     """The present moment, UTC."""
     fresh: bool = False
     """Begin anew, whatever was kept."""
+    inventories: bool = True
+    """Whether a lake may be read from its inventory, where the environment names one."""
     stale: timedelta = STALE
     kept: Callable[[int], None] = lambda paths: None
     """Called with the number of paths that would not be read again after an interruption at this moment."""
@@ -80,6 +82,8 @@ class Question:
     progress: Progress = silent
     checkpoint: Checkpoint | None = None
     """None where everything has to be read now, as after a write; else an interrupted reading is resumed."""
+    written: Mapping[Address, datetime] = field(default_factory=dict)
+    """When the reconciler itself last wrote to things: what is older than that says nothing of them."""
     keep_paths: bool = False
     """Whether every path that is not plainly in step is kept, for a file beside the plan."""
 

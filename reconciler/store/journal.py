@@ -89,6 +89,15 @@ class History:
             if record.status is Status.VERIFIED and record.ended and now - record.ended <= window
         ]
 
+    def written(self) -> dict[Address, datetime]:
+        """When something was last sent to each thing, or may have been."""
+        last: dict[Address, datetime] = {}
+        for record in self.records:
+            if record.status is None or record.status in SENT:
+                at = max(record.at, record.ended or record.at)
+                last[record.action.address] = max(at, last.get(record.action.address, at))
+        return last
+
     def grants(self) -> dict[tuple[Address, Attribute], Record]:
         """The newest grant that was sent for each fact of each thing and not taken away since."""
         standing: dict[tuple[Address, Attribute], Record] = {}

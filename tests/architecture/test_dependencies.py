@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -46,15 +47,40 @@ def explained(document: str) -> set[str]:
     return set(re.findall(r"^\| ([a-z0-9][\w.-]*) \|", document, re.MULTILINE)) - {"package"}
 
 
+BY_COLUMNS = (
+    "reconciler/providers/adls/inventory/", "reconciler/providers/adls/keeping.py",
+    "reconciler/emulator/lake/inventory.py",
+)  # fmt: skip
+"""Rooms that are entered only where columns are wanted; `need_columns` says what is missing."""
+
+
+def allowed(source: Source) -> frozenset[str]:
+    """Distributions that a file may count on."""
+    found = declared()["run"]
+    if _comes_with_emulator(source):
+        found |= declared()["emulator"]
+    return found | declared()["lake"] | declared()["spark"] if source.path.startswith(BY_COLUMNS) else found
+
+
 def test_what_is_imported_is_declared() -> None:
     homes = packages_distributions()
-    run, emulator = declared()["run"], declared()["run"] | declared()["emulator"]
-    found = [
-        text
-        for source in sources("reconciler")
-        for text in undeclared(source, homes, emulator if _comes_with_emulator(source) else run)
-    ]
+    found = [text for source in sources("reconciler") for text in undeclared(source, homes, allowed(source))]
     assert found == []
+
+
+def test_columns_are_not_loaded_by_those_who_do_not_want_them() -> None:
+    """Settings, sources and faults of inventories are for everybody: only rows need pyarrow."""
+    modules = [
+        "reconciler.cli", "reconciler.providers.adls.provider", "reconciler.providers.adls.client_inventory",
+        "reconciler.providers.adls.inventory.folder", "reconciler.emulator.lake.inventory",
+    ]  # fmt: skip
+    program = (
+        f"import sys, {', '.join(modules)}; print([n for n in ('pyarrow', 'numpy') if n in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert answer.stdout.strip() == "[]"
 
 
 def _comes_with_emulator(source: Source) -> bool:

@@ -22,6 +22,9 @@ HEAVY = (
     "cryptography",
     "git",
     "uvicorn",
+    "numpy",
+    "pyarrow",
+    "pyspark",
 )
 LOADED = re.compile(r"^import time:\s+\d+ \|\s+(\d+) \|\s*([\w.]+)$", re.MULTILINE)
 

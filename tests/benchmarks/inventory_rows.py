@@ -189,10 +189,8 @@ class Estate:
         )  # fmt: skip
         places = np.concatenate([own, files])
         directories = np.arange(len(places)) < len(own)
-        if self.size.clustered:
-            order = np.argsort(places, kind="stable")
-        else:
-            order = chance.permutation(len(places))
+        clustered = self.size.clustered
+        order = np.argsort(places, kind="stable") if clustered else chance.permutation(len(places))
         names, places, directories = names.take(pa.array(order)), places[order], directories[order]
         homes = self.homes[places]
         drifted = (chance.random(len(places)) < self.size.drifted) & (homes >= 0)

@@ -116,7 +116,7 @@ def test_figures_are_kept_beside_those_of_others(monkeypatch: pytest.MonkeyPatch
 
 def test_a_name_that_is_none_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["pacign"]) == 1
-    assert "no benchmark pacign; there are apply, core, estate" in capsys.readouterr().err
+    assert "no benchmark pacign; there are apply, core, correcting, estate" in capsys.readouterr().err
 
 
 def test_correcting() -> None:
@@ -124,3 +124,8 @@ def test_correcting() -> None:
     whole(report)
     assert "2 writes" in row(report, "executor").what
     assert "20 writes" in row(report, "yardstick: one write a path").what
+    planned = [each for each in report.rows if "are the least" in each.target]
+    assert len(planned) == 6
+    for each in planned:
+        least = int(each.target.split(" ")[0].replace(",", ""))
+        assert each.requests is not None and least <= each.requests <= least + 2, each.what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -204,7 +205,21 @@ def together(call: Callable[[int], None], number: int) -> list[Exception]:
     return failed
 
 
-def test_many_threads_may_tell_at_once(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+class Doorway(Screen):
+    """A terminal that notices two who write at once."""
+
+    inside = 0
+
+    def write(self, text: str) -> int:
+        self.inside += 1
+        os.sched_yield()
+        assert self.inside == 1, "somebody else is in the middle of a line"
+        self.inside -= 1
+        return super().write(text)
+
+
+def test_many_threads_may_tell_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Doorway()
     monkeypatch.setattr(cli_progress, "RENEWED", 0.0)
     tell = Teller(screen)
 

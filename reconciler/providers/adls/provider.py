@@ -7,7 +7,7 @@ import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.core.environment import Environment, LakeSettings
 from reconciler.core.model import Address, Identity, Kind, Live, Presence, Reading, Wanted
@@ -19,12 +19,17 @@ from reconciler.providers.adls.asking import PAGES_AT_ONCE, Lanes
 from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
 from reconciler.providers.adls.client_write import LakeWriter
 from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAVERSE
+from reconciler.providers.adls.ground import tract
+from reconciler.providers.adls.inventories import inventories
 from reconciler.providers.adls.naming import Names, entry_of
-from reconciler.providers.adls.reading import LakeAnswer, asks, covering, read_lake
+from reconciler.providers.adls.reading import Inventory, LakeAnswer, Manner, asks, covering, read_lake, tally
 from reconciler.providers.adls.reporting import Report
 from reconciler.providers.adls.roles import Roles
 from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, silent
 from reconciler.providers.transport import Portal
+
+if TYPE_CHECKING:
+    from reconciler.providers.adls.keeping import Shelf
 
 Result = TypeVar("Result")
 
@@ -51,6 +56,9 @@ class Lakes:
         self._strangers: dict[str, set[Entry]] = {}
         """The entries of everybody who was met under an object id only."""
         self._directory: Directory | None = None
+        self._shelf: Shelf | None = None
+        """Paths that were kept, if they were to be."""
+        self._names = Names()
 
     def _reader(self, lake: LakeSettings, environment: Environment) -> LakeReader:
         endpoints = Endpoints(
@@ -65,7 +73,14 @@ class Lakes:
         by_lake: dict[str, list[Wanted]] = {}
         for want in question.wanted:
             by_lake.setdefault(want.address.installation, []).append(want)
-        answers = self._run(self._read(question, by_lake))
+        # Before anything runs on the loop, as the directory is asked, and answers in its own time.
+        self._open_shelf(question)
+        spool = self._shelf.spool if self._shelf else None
+        offers = {
+            name: inventories(question, lake, self._readers[name], spool)
+            for name, lake in self._settings.items()
+        }
+        answers = self._run(self._read(question, by_lake, offers))
         alive = [answer for answer in answers if not answer.dead]
         names = Names()
         names.learn(
@@ -73,6 +88,7 @@ class Lakes:
             {fact.principal for want in question.wanted for fact in (*want.grants, *want.terms)} - {""},
             {entry for answer in alive for entry in answer.entries()},
         )
+        self._fill_shelf(alive, names)
         for entry, name in names.by_entry.items():
             if name.startswith("id:"):
                 self._strangers.setdefault(name, set()).add(entry)
@@ -86,7 +102,12 @@ class Lakes:
                 report.lake(answer)
         return replace(report.live(), readings=_readings(alive))
 
-    async def _read(self, question: Question, by_lake: Mapping[str, Sequence[Wanted]]) -> list[LakeAnswer]:
+    async def _read(
+        self,
+        question: Question,
+        by_lake: Mapping[str, Sequence[Wanted]],
+        offers: Mapping[str, Mapping[str, Inventory]],
+    ) -> list[LakeAnswer]:
         done = 0
         pages = asyncio.Semaphore(PAGES_AT_ONCE)
 
@@ -102,11 +123,44 @@ class Lakes:
                 return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=gone)
             resource_id = self._settings[lake].resource_id.rstrip("/")
             asked = asks(wanted, question.boundaries, lake)
-            lanes = Lanes(pages=pages)
-            return await read_lake(self._readers[lake], lake, resource_id, asked, count, lanes)
+            make = self._shelf.sink if self._shelf else tally
+            manner = Manner(count=count, lanes=Lanes(pages=pages), make=make)
+            return await read_lake(self._readers[lake], lake, resource_id, asked, manner, offers[lake])
 
         watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
         return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))
+
+    def _open_shelf(self, question: Question) -> None:
+        if not question.keep_paths:
+            return
+        from reconciler.providers.adls.keeping import Shelf
+
+        self._close_shelf()
+        named = {fact.principal for want in question.wanted for fact in (*want.grants, *want.terms)}
+        people = sorted(name for name in named if name.startswith(("user:", "group:", "sp:")))
+        self._shelf = Shelf(identities=question.directory.resolve(people))
+
+    def _fill_shelf(self, answers: Iterable[LakeAnswer], names: Names) -> None:
+        """Add the ways, and settle which of the paths belong to what was read in the end."""
+        if self._shelf is None:
+            return
+        self._names = names
+        for answer in answers:
+            for part in answer.containers.values():
+                self._shelf.settle(part)
+
+    def _close_shelf(self) -> None:
+        if self._shelf is not None:
+            self._shelf.close()
+            self._shelf = None
+
+    def write_paths(self, actions: Sequence[Action], file: Path) -> int:
+        """Write a row for each path of each of these actions, and count them; see `contract.Keeper`."""
+        from reconciler.providers.adls import keeping
+
+        shelf = self._shelf or keeping.Shelf(identities={})
+        asks = keeping.asked(self._asked, tract, actions)
+        return keeping.write(shelf, asks, self._names.entries, file)
 
     def write(
         self,
@@ -159,6 +213,7 @@ class Lakes:
 
     def close(self) -> None:
         """Let go of connections; the provider is not used afterwards."""
+        self._close_shelf()
         if self._portal is not None:
             self._portal.run(self._wire.close())
             self._portal.close()
@@ -174,12 +229,12 @@ class Lakes:
 
 def _readings(answers: Iterable[LakeAnswer]) -> tuple[Reading, ...]:
     """How each container was read, those aside of which nothing was."""
-    found = (
-        part.reading(f"{PROVIDER}/{answer.lake}/{container}")
+    return tuple(
+        reading
         for answer in sorted(answers, key=lambda answer: answer.lake)
         for container, part in sorted(answer.containers.items())
+        for reading in part.readings(f"{PROVIDER}/{answer.lake}/{container}")
     )
-    return tuple(reading for reading in found if reading is not None)
 
 
 def _holders(directory: Directory, answers: Iterable[LakeAnswer]) -> Mapping[str, Identity]:

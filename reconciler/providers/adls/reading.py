@@ -6,9 +6,10 @@ Its law: everything that was asked for comes back as found, as absent, or as a g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from reconciler.core import model
 from reconciler.core.model import Wanted
@@ -39,6 +40,43 @@ class Ask:
     """Directories in which undeclared folders are looked for."""
 
 
+def tally(tract: Tract) -> Tally:
+    """What counts a folder's paths."""
+    return Tally(tract.spots)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a lake is read, whatever is asked of it."""
+
+    count: Count
+    """Called with the number of paths of every page."""
+    lanes: Lanes
+    make: Callable[[Tract], Tally] = tally
+
+
+class Told(Protocol):
+    """What the run of an inventory told of one container's folders."""
+
+    tallies: dict[str, Tally]
+    """By path; folders that do not exist are in none of these."""
+    unread: dict[str, Unread]
+    left: list[Tract]
+    """Folders of which the run may not be asked: they are read as they are now."""
+    why_left: str
+    rows: int
+    as_of: str
+    """The run and its age, in words."""
+
+
+class Inventory(Protocol):
+    """An inventory of one lake."""
+
+    async def told(self, container: str, tracts: Sequence[Tract]) -> Told:
+        """What it says of these folders; raises Unread where it says nothing at all."""
+        ...
+
+
 @dataclass(slots=True)
 class Answer:
     """What one container answered."""
@@ -46,22 +84,27 @@ class Answer:
     ask: Ask
     main: Reading | Unread
     aside: Reading | Unread
+    told: Told | None = None
+    """What an inventory had told before anything was asked."""
 
-    def reading(self, place: str) -> model.Reading | None:
-        """How the container was read; None where nothing of it was."""
+    def readings(self, place: str) -> Iterator[model.Reading]:
+        """How the container was read; nothing where nothing of it was."""
+        if self.told is not None and self.told.rows:
+            yield model.Reading(place=place, reader="inventory", paths=self.told.rows, as_of=self.told.as_of)
         found = [part for part in (self.main, self.aside) if isinstance(part, Reading)]
-        if not found:
-            return None
         total = Counts()
         for counts in {id(part): part.counts for part in found}.values():
             total.add(counts)
-        return model.Reading(
+        if not found or (self.told is not None and not total.paths):
+            return
+        whys = {part.why for part in found} | {self.told.why_left if self.told else ""}
+        yield model.Reading(
             place=place,
             reader="path-listing" if total.walked > total.paths / 2 else "list-blobs",
             paths=total.paths,
             requests=total.pages + total.single,
             single=total.single,
-            why="; ".join(sorted({part.why for part in found} - {""})),
+            why="; ".join(sorted(whys - {""})),
             resumed=total.resumed,
         )
 
@@ -163,10 +206,13 @@ async def read_lake(
     lake: str,
     resource_id: str,
     asked: Mapping[str, Ask],
-    count: Count,
-    lanes: Lanes,
+    manner: Manner,
+    inventories: Mapping[str, Inventory],
 ) -> LakeAnswer:
-    """Sweep every container of a lake, and ask who holds roles on it."""
+    """Sweep every container of a lake, and ask who holds roles on it.
+
+    The folders of containers that have an inventory are read from there.
+    """
     try:
         await reader.wire.sign_in(STORAGE_SCOPE)
     except Unreachable as error:
@@ -176,22 +222,30 @@ async def read_lake(
     held = [name for name in names if asked[name].tracts or asked[name].aside or asked[name].ways]
     roles, answers = await asyncio.gather(
         read_roles(reader, lake, resource_id, held),
-        asyncio.gather(*(_container(reader, name, asked[name], count, lanes) for name in names)),
+        asyncio.gather(
+            *(_container(reader, name, asked[name], manner, inventories.get(name)) for name in names)
+        ),
     )
     return LakeAnswer(lake=lake, containers=dict(zip(names, answers, strict=True)), roles=roles)
 
 
-async def _container(reader: LakeReader, container: str, ask: Ask, count: Count, lanes: Lanes) -> Answer:
+async def _container(
+    reader: LakeReader,
+    container: str,
+    ask: Ask,
+    manner: Manner,
+    inventory: Inventory | None,
+) -> Answer:
     async def swept(tracts: Sequence[Tract], ways: Iterable[str], parents: Iterable[str]) -> Reading | Unread:
         sweep = Sweep(
             reader=reader,
             container=container,
             plots=plots(tracts),
-            make=lambda tract: Tally(tract.spots),
+            make=manner.make,
             ways=frozenset(ways),
             parents=frozenset(parents),
-            progress=count,
-            lanes=lanes,
+            progress=manner.count,
+            lanes=manner.lanes,
             split=True,
         )
         try:
@@ -199,7 +253,24 @@ async def _container(reader: LakeReader, container: str, ask: Ask, count: Count,
         except Unread as error:
             return error
 
-    main = await swept(ask.tracts, ask.ways, ask.parents)
+    told, untold = await _told(inventory, container, ask.tracts)
+    left = told.left if told else [each for each in ask.tracts if each.path not in untold]
+    main = await swept(left, ask.ways, ask.parents)
+    if isinstance(main, Reading):
+        main.sinks.update(told.tallies if told else {})
+        main.unread.update(told.unread if told else untold)
     if not ask.aside or isinstance(main, Unread):
-        return Answer(ask, main, main)
-    return Answer(ask, main, await swept(ask.aside, (), ()))
+        return Answer(ask, main, main, told)
+    return Answer(ask, main, await swept(ask.aside, (), ()), told)
+
+
+async def _told(
+    inventory: Inventory | None, container: str, tracts: Sequence[Tract]
+) -> tuple[Told | None, dict[str, Unread]]:
+    """What the inventory told, or why none of these folders is known; neither where there is no inventory."""
+    if inventory is None or not tracts:
+        return None, {}
+    try:
+        return await inventory.told(container, tracts), {}
+    except Unread as error:
+        return None, {tract.path: error for tract in tracts}

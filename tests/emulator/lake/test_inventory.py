@@ -7,9 +7,13 @@ import csv
 import hashlib
 import io
 import json
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from reconciler.emulator import control, services
 from reconciler.emulator.lake.inventory import FAULTS, Order, ordered, run
@@ -207,3 +211,19 @@ def test_a_seed_and_a_request_make_runs() -> None:
 def test_who_may_not_read_the_destination_is_refused(lake: Lake) -> None:
     name = f"{make(lake)}/nightly.csv"
     assert lake.ask("GET", f"/inventory/{name}", host="blob", who=ANA).status == 403
+
+
+def test_the_reference_lists_every_key_and_fault_and_its_seed_loads(root: Path) -> None:
+    text = (root / "docs" / "reference" / "emulator.md").read_text(encoding="utf-8")
+    text = text.partition("### Inventories")[2].partition("\n### ")[0]
+    keys, faults = text.split("| fault | ")
+    assert first_cells(keys) == {each.name.replace("_", "-") for each in fields(Order)}
+    assert first_cells(faults) == set(FAULTS)
+    (sample,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    world = World()
+    services.seed(world, services.build(world), yaml.safe_load(sample))
+
+
+def first_cells(table: str) -> set[str]:
+    rows = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| `")]
+    return {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}

@@ -185,15 +185,20 @@ class Lake:
         question = Question(wanted=wanted, boundaries=self.boundaries, directory=self.people, as_of=TODAY)
         return self.provider.read(question)
 
-    def drift(self) -> Drift:
-        """What would have to happen."""
-        wanted, live = self.wanted(), self.read()
+    def drift(self, live: Live | None = None) -> Drift:
+        """What would have to happen, by what is read now or was read before."""
+        wanted, live = self.wanted(), live or self.read()
         named = {fact.principal for want in wanted for fact in want.grants}
         found = {fact.principal for each in live.found.values() for fact in (*each.grants, *each.mixed)}
         names = sorted(name for name in named | found if name[:3] in ("use", "gro", "sp:"))
         identities = self.people.resolve(names)
         kinds = {kind.name: kind for kind in VOCABULARY.kinds}
         return diff(wanted, live, Frame(environment="test", kinds=kinds, identities=identities))
+
+    def plan_of(self, live: Live) -> list[Action]:
+        """The actions of a plan that was made from this."""
+        kinds = {kind.name: kind for kind in VOCABULARY.kinds}
+        return list(order(self.drift(live).actions, kinds))
 
     def plan(self) -> list[Action]:
         """The actions of a plan, blocked ones aside."""

@@ -292,14 +292,16 @@ def test_nobody_is_shown_by_the_bare_id() -> None:
     assert "group:99999999-0000-4000-8000-000000000009 r-x" in text
 
 
-def test_a_long_list_is_cut_and_keeps_whom_it_is_about() -> None:
-    own = Entry("group", IDS[GROUPS[4]])
-    text = shown([*(entry(who, "r-x") for who in OTHERS), entry(GROUPS[4], "rwx")], [own])
-    assert f"{GROUPS[4]} rwx" in text
+@pytest.mark.parametrize("about", [GROUPS[4], OTHERS[0], OTHERS[-1]])
+def test_a_long_list_is_cut_and_keeps_whom_it_is_about(about: str) -> None:
+    everybody = {*OTHERS, about}
+    own = Entry(about.partition(":")[0], IDS[about])
+    text = shown([entry(who, "rwx" if who == about else "r-x") for who in everybody], [own])
+    assert f"{about} rwx" in text
     assert " more named, mask rwx" in text
     assert len(text) < LONGEST + 120
     number = int(text.partition(" more named")[0].rpartition(" ")[2])
-    assert number + text.count("@") + 1 == len(OTHERS) + 1
+    assert number + sum(who in text for who in everybody) == len(everybody)
 
 
 def test_hostile_names_in_lists_steer_nothing() -> None:

@@ -19,7 +19,7 @@ from reconciler.providers.adls.correcting.fates import Fate
 from reconciler.providers.adls.correcting.outline import Leaves, Outline, outline, walk
 from reconciler.providers.adls.correcting.requests import PAGE, Call, Need, Recursive, Single
 from reconciler.providers.adls.correcting.semantics import same
-from reconciler.providers.adls.correcting.tables import Table, Tables, Vector
+from reconciler.providers.adls.correcting.tables import Table, Tables, Vector, room
 
 Price = Callable[[int], int]
 """Requests that a recursive call takes for so many paths."""
@@ -47,7 +47,7 @@ def plan(
         return []
     tree = outline(paths, needs)
     chosen = candidates(needs, tree.counts, wishes)
-    tables = Tables([Fate(need, chosen) for need in needs])
+    tables = Tables([Fate(need, chosen) for need in needs], room(len(tree)))
     program = _Program(tree, tables, price or pages(page))
     return _Script(tree, program, chosen, page).calls(paths, needs)
 

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 
 from reconciler.providers.adls.correcting.fates import Fate
 
-STATES = 64
-"""Sequences of calls that are told apart over one subtree.  With more, the plan is still safe and may take
-more requests than it has to."""
+STATES = 64, 1_000
+"""Sequences of calls that are told apart over one subtree, in great trees and in small ones.  Trees of plans
+have about as many as overrides are nested.  With more, the plan is still safe and may take more requests than
+it has to."""
+WORK = 1_000_000
+"""Sequences, over all directories of a tree, above which fewer are told apart."""
 
 Vector = tuple[float, ...]
 """Requests by state."""
@@ -32,6 +35,8 @@ class Table:
     fates: Sequence[Fate]
     """By number of need, of the whole tree."""
     calls: Sequence[int]
+    room: int
+    """How many states are told apart."""
     states: list[tuple[int, ...]] = field(default_factory=list)
     """What each sequence comes to, for each of the needs."""
     after: list[list[int]] = field(default_factory=list)
@@ -59,7 +64,7 @@ class Table:
 
     def _number(self, state: tuple[int, ...]) -> int:
         number = self.numbers.get(state, -1)
-        if number < 0 and len(self.states) < STATES:
+        if number < 0 and len(self.states) < self.room:
             number = self.numbers[state] = len(self.states)
             self.states.append(state)
         return number
@@ -79,13 +84,15 @@ class Tables:
     """The tables of one tree."""
 
     fates: Sequence[Fate]
+    room: int
+    """How many states each of them tells apart."""
     _idle: Table = field(init=False)
     """That of every subtree that no call suits."""
     _known: dict[int, Table] = field(default_factory=dict)
     _seen: dict[tuple[int, int], Sequence[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._idle = Table((), self.fates, ())
+        self._idle = Table((), self.fates, (), self.room)
 
     def of(self, held: int) -> Table:
         """The table of a subtree by the needs that it holds, as bits."""
@@ -104,7 +111,7 @@ class Tables:
         told: dict[tuple[int, ...], int] = {}
         for call in _ones(suits & ~idle):
             told.setdefault(tuple(self.fates[need].kinds[call] for need in needs), call)
-        return Table(needs, self.fates, list(told.values())) if told else self._idle
+        return Table(needs, self.fates, list(told.values()), self.room) if told else self._idle
 
     def seen(self, above: Table, below: Table) -> Sequence[int]:
         """What each state of a subtree is to a part of it; -1 where the part does not tell it apart."""
@@ -112,6 +119,12 @@ class Tables:
         if key not in self._seen:
             self._seen[key] = _seen(above, below)
         return self._seen[key]
+
+
+def room(directories: int) -> int:
+    """How many sequences are told apart over each subtree of a tree with so many directories."""
+    few, many = STATES
+    return max(few, min(many, WORK // directories))
 
 
 def _seen(above: Table, below: Table) -> Sequence[int]:

@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
 )
 BATCH = 1 << 16
 """Rows of a batch of Parquet."""
-BLOCK = 8 << 20
+BLOCK = 2 << 20
 """Bytes of a batch of CSV; no row may be longer."""
 FOLDER = {"": False, "false": False, "true": True}
 """How a directory is marked, in any case; no value marks a file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,21 +46,25 @@ def judge_run(
     workers: int = 2,
     origin: Mapping[str, Any] | None = None,
     faults: Sequence[InventoryFault] = (),
+    whole: Callable[[int, int], InventoryFault | None] = lambda met, kept: None,
     progress: Progress = lambda done, total: None,
 ) -> Result:
     """Judge a run and leave the result in a folder; raises EngineError, ResultError.
 
-    Files that could not be cut or read are among the result's faults, and the rest is judged.
+    Files that could not be cut or read are among the result's faults, and the rest is judged.  `whole` says
+    what is wrong once all rows were read, given how many there were and how many of the container.
     """
     parts = begin(folder, ground)
     works = [UnitWork(unit=unit, view=view) for unit in cut.units]
     ran = run(works, ground, parts, workers=workers, progress=progress)
+    found = [*faults, *cut.faults, *ran.faults]
+    short = None if found else whole(ran.met, ran.rows)
     result = Result(
         folder=folder,
         ground=ground,
         engine="local",
         rows=ran.rows,
-        faults=tuple(str(fault) for fault in (*faults, *cut.faults, *ran.faults)),
+        faults=tuple(str(fault) for fault in (*found, *([short] if short else []))),
         origin=origin or {},
     )
     finish(result)

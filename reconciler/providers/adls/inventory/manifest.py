@@ -189,8 +189,8 @@ def _judge_rule(rule: Mapping[str, Any], filters: Mapping[str, Any]) -> None:
         )
     if filters.get("creationTime"):
         raise _Misread(Flaw.FILTER, "the rule lists recent paths only: take creationTime out of its filters")
-    types = _texts(filters, "blobTypes")
-    lacking = [each for each in BLOB_TYPES if types and each not in types]
+    types = {each.lower() for each in _texts(filters, "blobTypes")}
+    lacking = [each for each in BLOB_TYPES if types and each.lower() not in types]
     if lacking:
         raise _Misread(
             Flaw.FILTER, f"the rule leaves out {lacking[0]}s: add it to the blobTypes of its filters"

@@ -96,7 +96,9 @@ class Run:
         matched, excluded = self.manifest.matched, self.manifest.excluded
         # Filters are beginnings of texts, not of paths: `cur` matches `curated/x` (Microsoft docs).
         whole = f"{tree}/"
-        if matched and not any(whole.startswith(each) for each in matched):
+        # A filter that ends in the folder's slash would let everything through but the folder itself.
+        named = tree if path else whole
+        if matched and not any(named.startswith(each) for each in matched):
             return f"the rule lists {_listed(matched)} only"
         touched = [each for each in excluded if whole.startswith(each) or each.startswith(whole)]
         return f"the rule leaves out {_listed(touched)}" if touched else ""

@@ -12,7 +12,7 @@ import pytest
 from reconciler.providers.adls.acl import Acl, Entry, Scope
 from reconciler.providers.adls.correcting.meaning import between, same
 
-ROUNDS = 60_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 3_000
+ROUNDS = 60_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1_500
 USERS = [Entry("user", name) for name in ("u1", "u2")]
 GROUPS = [Entry("group", name) for name in ("g1", "g2", "g3")]
 STRANGER, OWNING = Entry("user", "stranger"), Entry("group")

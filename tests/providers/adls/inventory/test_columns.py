@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +306,21 @@ def test_texts_may_be_stored_in_any_type(lake: Inventoried, kind: pa.DataType) -
         },
     )
     assert read(Rows(unit, PLAIN)) == [("a", True, "x", None), ("b", False, "x", None)]
+
+
+def test_no_mark_is_no_directory(lake: Inventoried) -> None:
+    columns = {"Name": ["curated/a", "curated/b"], "hdi_isfolder": ["true", None], "Acl": ["x", "y"]}
+    unit = stored(lake, {name: pa.array(values) for name, values in columns.items()})
+    assert read(Rows(unit, PLAIN)) == [("a", True, "x", None), ("b", False, "y", None)]
+
+
+def test_a_file_that_lost_rows_since_it_was_cut_is_a_fault(lake: Inventoried) -> None:
+    columns = {"Name": pa.array(["curated/a"]), "hdi_isfolder": pa.array([True]), "Acl": pa.array(["x"])}
+    unit = replace(stored(lake, columns), rows=2)
+    assert said(read, Rows(unit, PLAIN)) == (
+        "inventory x.parquet, row groups 0 to 0: it cannot be read: 1 rows came of 2; fetch it anew, or wait "
+        "for the next run"
+    )
 
 
 def test_units_of_parquet_are_row_groups_and_cover_every_row_once(lake: Inventoried) -> None:
