@@ -9,13 +9,20 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.cli_process import as_program
 from reconciler.core.environment import ContainerSettings, InventorySettings, LakeSettings
-from reconciler.core.errors import ReconcilerError
+from reconciler.core.errors import ReconcilerError, Unusable
 from reconciler.report.clean import plain
+
+if TYPE_CHECKING:
+    from reconciler.providers.adls.inventory.estate import Ground
+    from reconciler.providers.adls.inventory.results import Result
+    from reconciler.providers.adls.inventory.taking import Taken
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,12 +96,7 @@ def _judge(arguments: argparse.Namespace) -> int:
     origin = {"run": run.folder or run.manifest.rule, "as_of": taken.chosen.as_of,
               "began": run.manifest.began.isoformat()}  # fmt: skip
     if arguments.engine == "spark":
-        from reconciler.providers.adls.inventory.spark import judge_on_spark, session
-
-        result = judge_on_spark(
-            session(arguments.master), taken, ground, arguments.out, origin=origin,
-            whole=lambda met, kept: shortfall(run, met, container, kept),
-        )  # fmt: skip
+        result = _on_spark(arguments, taken, ground, origin)
     else:
         result = judge_run(
             taken.cut, taken.views[container], ground, arguments.out,
@@ -105,6 +107,34 @@ def _judge(arguments: argparse.Namespace) -> int:
         print(f"reconciler-judge: {plain(fault)}", file=sys.stderr)
     print(f"judged {result.rows:,} rows of {container} by {taken.chosen.as_of}: {arguments.out}")
     return 4 if result.faults else 0
+
+
+def _on_spark(arguments: argparse.Namespace, taken: Taken, ground: Ground, origin: dict[str, str]) -> Result:
+    from reconciler.providers.adls.inventory.results import finish
+    from reconciler.providers.adls.inventory.runs import shortfall
+
+    try:
+        from pyspark.errors import PySparkException
+
+        from reconciler.providers.adls.inventory.spark import Input, judge_on_spark, opened, said, start
+    except ImportError:
+        raise Unusable("judging on Spark needs pyspark: install reconciler[spark]") from None
+    run = taken.chosen.run
+    folder = arguments.inventory.absolute() / run.folder if run.folder else arguments.inventory.absolute()
+    place = str(folder / f"*.{run.manifest.form}")
+    given = Input(place=place, form=run.manifest.form, view=taken.views[ground.container])
+    session = start(arguments.master)
+    try:
+        result = judge_on_spark(session, given, ground, arguments.out, origin)
+        met = opened(session, given).count()
+    except PySparkException as error:
+        raise Unusable(f"Spark did not get through: {said(error)}") from None
+    faults = [*taken.cut.faults]
+    short = None if faults else shortfall(run, met, ground.container, result.rows)
+    told = [*faults, *([short] if short else [])]
+    result = replace(result, faults=tuple(str(fault) for fault in told))
+    finish(result)
+    return result
 
 
 if __name__ == "__main__":

@@ -58,6 +58,9 @@ SCHEMA = pa.schema(
         ("Group", pa.dictionary(pa.int32(), pa.string())),
     ]
 )
+PLAIN = pa.schema([(name, kind if name == "hdi_isfolder" else pa.string())
+                   for name, kind in zip(SCHEMA.names, SCHEMA.types, strict=True)])  # fmt: skip
+"""The same for CSV, which has no dictionaries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +213,7 @@ class Estate:
         rows = 0
         planted: list[pa.Array] = []
         file = str(folder / f"nightly_{part}.{form}")
-        with _Writer(file, SCHEMA, form) as writer:
+        with _Writer(file, form) as writer:
             for table, drifted in self.chunks(part, parts):
                 writer.write(table)
                 planted.append(drifted)
@@ -220,27 +223,19 @@ class Estate:
 
 
 class _Writer:
-    def __init__(self, file: str, schema: pa.Schema, form: str) -> None:
-        if form == "parquet":
-            self.writer: Any = pq.ParquetWriter(file, schema, compression="snappy")
-        else:
-            plain = pa.schema(
-                [
-                    ("Name", pa.string()),
-                    ("hdi_isfolder", pa.bool_()),
-                    ("Acl", pa.string()),
-                    ("Group", pa.string()),
-                ]
-            )
-            self.writer = pyarrow.csv.CSVWriter(file, plain)
+    def __init__(self, file: str, form: str) -> None:
+        self.form = form
+        self.writer: Any = (
+            pq.ParquetWriter(file, SCHEMA, compression="snappy")
+            if form == "parquet"
+            else pyarrow.csv.CSVWriter(file, PLAIN)
+        )
 
     def write(self, table: pa.Table) -> None:
-        if isinstance(self.writer, pq.ParquetWriter):
+        if self.form == "parquet":
             self.writer.write_table(table, row_group_size=GROUP_ROWS)
         else:
-            self.writer.write_table(
-                table.cast(self.writer.schema) if hasattr(self.writer, "schema") else table
-            )
+            self.writer.write_table(table.cast(PLAIN))
 
     def __enter__(self) -> _Writer:
         return self

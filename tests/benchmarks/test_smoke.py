@@ -16,8 +16,10 @@ from tests.benchmarks import (
     bench_estate,
     bench_groups,
     bench_help,
+    bench_inventory,
     bench_pacing,
     bench_validate,
+    inventory_rows,
     record,
 )
 from tests.benchmarks.record import Report, Row
@@ -55,6 +57,22 @@ def test_core() -> None:
     report = bench_core.run(grants=1000, runs=1)
     whole(report)
     assert [each.what.partition(": ")[2] for each in report.rows] == ["10 actions", "1,000 actions"]
+
+
+@pytest.mark.slow
+def test_inventory() -> None:
+    size = inventory_rows.Size(rows=40_000, directories=4_000, declared=400, trees=20)
+    report = bench_inventory.run(size, runs=1)
+    whole(report)
+    assert int(str(report.facts["paths that drifted, all planted"])) > 10
+
+
+def test_an_inventory_that_is_not_judged_as_planted_is_no_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = inventory_rows.Size(rows=400, directories=60, declared=20, trees=4)
+    monkeypatch.setattr(bench_inventory, "_once", lambda *given: {"not planted": 0, "not found": 1})
+    monkeypatch.setattr(bench_inventory, "make", lambda *given: None)
+    with pytest.raises(RuntimeError, match="not what was planted"):
+        bench_inventory.run(size, runs=1)
 
 
 def test_apply() -> None:

@@ -85,7 +85,7 @@ class Rows:
             raise unreadable(place, _said(error)) from None
 
     def take(self, raw: pa.RecordBatch) -> pa.RecordBatch:
-        """Rows as they stand in the file, in `SCHEMA`; raises InventoryFault."""
+        """One batch as it is written, in the form in which rows are judged; raises InventoryFault."""
         names = raw.column("Name")
         folders = self._folders(raw.column("hdi_isfolder"))
         lists = _words(raw.column("Acl"))

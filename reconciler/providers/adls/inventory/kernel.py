@@ -50,6 +50,8 @@ class Kind(IntEnum):
     """A directory of a folder by its hash: `count` is 1 where it has a row of its own, else 0."""
     OUTSIDE = 3
     """So many rows are in no declared folder that was asked about."""
+    READ = 4
+    """So many rows were read."""
 
 
 OUTPUT = pa.schema(
@@ -111,6 +113,7 @@ class Worker:
     def take(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
         """Judge one block; gives the rows that stand by themselves."""
         rows = self._rows(batch)
+        self.sums.read += batch.num_rows
         inside = np.flatnonzero(rows.homes != NOBODY)
         self.sums.outside += len(rows.homes) - len(inside)
         if not len(inside):
@@ -218,6 +221,7 @@ class Sums:
     """How many rows of each folder are alike."""
 
     homes: int
+    read: int = 0
     outside: int = 0
     plain: npt.NDArray[np.int64] = field(init=False)
     """Rows plainly in step, by folder and directory."""
@@ -275,6 +279,7 @@ class Sums:
                 count=[self.noted[key] for key in keys],
             )
         yield output(Kind.OUTSIDE, count=np.array([self.outside]))
+        yield output(Kind.READ, count=np.array([self.read]))
 
 
 def alike(*columns: npt.NDArray[Any]) -> tuple[Numbers, Numbers, Numbers]:

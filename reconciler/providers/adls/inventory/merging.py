@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconciler.core.errors import ReconcilerError
 from reconciler.providers.adls.expectation import Verdict
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally, in_order
 from reconciler.providers.adls.inventory.estate import Ground
@@ -43,6 +44,8 @@ class Judged:
     missing: dict[str, int] = field(default_factory=dict)
     """By path of the folder: directories that have something in them and no row themselves, so that nobody
     knows their lists."""
+    rows: int = 0
+    """All rows that were read."""
     outside: int = 0
     """Rows in no folder that was asked about."""
     inside: int = 0
@@ -51,19 +54,21 @@ class Judged:
     repeated: int = 0
     """Rows left out since their path was there already."""
 
-    @property
-    def rows(self) -> int:
-        """All rows that were read."""
-        return self.outside + self.inside + self.repeated
-
     def exists(self, path: str) -> bool:
         """Whether the folder has a row of its own."""
         tally = self.tallies.get(path)
         return tally is not None and any(key.spot == path for key in tally.counts)
 
 
+class MergeError(ReconcilerError):
+    """Output that tells of more rows, or of fewer, than it was made of."""
+
+
 def merge(outputs: Iterable[pa.RecordBatch], ground: Ground, spool: Spool) -> Judged:
-    """Put together what workers judged of one inventory; rows by themselves go to the spool, in `PATHS`."""
+    """Put together what workers judged of one inventory; rows by themselves go to the spool, in `PATHS`.
+
+    Raises MergeError where a part of what a worker gave is missing.
+    """
     merger = Merger(ground, spool)
     for batch in outputs:
         merger.take(batch)
@@ -94,6 +99,8 @@ class Merger:
                     self._sums(part)
                 case Kind.PLACE:
                     self._places(part)
+                case Kind.READ:
+                    self.judged.rows += int(part.column("count").to_numpy().sum())
                 case Kind.OUTSIDE:
                     self.judged.outside += int(part.column("count").to_numpy().sum())
 
@@ -165,7 +172,11 @@ class Merger:
         self.seen.append(places[seen])
 
     def finish(self) -> Judged:
-        """Everything, once the last batch was taken."""
+        """Everything, once the last batch was taken; raises MergeError."""
+        told = self.judged.inside + self.judged.outside + self.judged.repeated
+        if told != self.judged.rows:
+            text = f"workers read {self.judged.rows:,} rows and tell of {told:,}; judge the inventory anew"
+            raise MergeError(text)
         if self.places:
             homes = np.concatenate([homes for homes, _ in self.places])
             places, first = np.unique(np.concatenate([each for _, each in self.places]), return_index=True)

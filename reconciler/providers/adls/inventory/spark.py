@@ -1,128 +1,137 @@
-"""Judge a run on Spark, by the very function that judges it on one machine.
+"""Judge an inventory on Spark: the very kernel, fed by `mapInArrow`, for lakes that outgrow one machine.
 
-Its law: rows are judged by `kernel.judge` and nothing else; Spark only carries them.
+Its law: what comes out is what the local engine leaves, row for row.
 
-Only Parquet is taken: Spark's reader of CSV changes line breaks within names, and a name that is another one
-is another path.
+This is the one module that names pyspark; it is loaded when somebody asks for that engine.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
 
 from reconciler.core.errors import Unusable
-from reconciler.providers.adls.inventory.columns import SCHEMA, Rows, View
+from reconciler.providers.adls.inventory.columns import Rows, View
 from reconciler.providers.adls.inventory.estate import Ground, parse
-from reconciler.providers.adls.inventory.faults import InventoryFault
 from reconciler.providers.adls.inventory.kernel import Kind, judge
-from reconciler.providers.adls.inventory.results import PARTS, Result, batches, begin, finish
-from reconciler.providers.adls.inventory.taking import Taken
+from reconciler.providers.adls.inventory.results import Result, ResultError, batches, begin, finish
 from reconciler.providers.adls.inventory.units import Unit
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-COLUMNS = (
-    "kind tinyint, home int, path string, directory boolean, acl string, `group` string, spot boolean, "
-    "verdict tinyint, count bigint, place bigint"
+OUTPUT = (
+    "kind byte, home int, path string, directory boolean, acl string, `group` string, spot boolean, "
+    "verdict byte, count long, place long"
 )
 """`kernel.OUTPUT` as Spark spells it."""
-BATCH = 1 << 16
-"""Rows that Spark hands over at once."""
+ROWS_AT_ONCE = 1 << 16
+"""Rows of a batch that Spark hands over; its own default is 10,000, and every batch has a price."""
+RAW = ".raw"
 
 
-def session(master: str = "") -> SparkSession:
-    """The session of the cluster, or of `master`; raises Unusable where there is no Spark or no Java."""
-    try:
-        from pyspark.errors import PySparkException
-        from pyspark.sql import SparkSession
-    except ImportError:
-        raise Unusable("judging on Spark needs pyspark: install reconciler[spark]") from None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Where an inventory lies, as Spark finds it."""
+
+    place: str
+    """A folder or files, in any spelling that Spark takes: `abfss://…`, `/Volumes/…`, a local path."""
+    form: str
+    """`csv` or `parquet`."""
+    view: View
+
+
+def judge_on_spark(
+    session: SparkSession, given: Input, ground: Ground, folder: Path, origin: Mapping[str, Any] | None = None
+) -> Result:
+    """Judge an inventory and leave the result in a folder that driver and executors both see.
+
+    Raises ResultError where they do not, and whatever Spark raises for input that it cannot read: there is no
+    result then.
+    """
+    parts = begin(folder, ground)
+    raw = folder / RAW
+    session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(ROWS_AT_ONCE))
+    # Texts longer than 2 GiB a batch are not to be expected, and the kernel wants the usual kind.
+    session.conf.set("spark.sql.execution.arrow.useLargeVarTypes", "false")
+    found = opened(session, given).mapInArrow(_worker(ground.document(), given), OUTPUT)
+    found.write.mode("overwrite").partitionBy("kind").parquet(_address(raw))
+    if not raw.is_dir():
+        raise ResultError(f"{folder} is not where Spark wrote: name a folder that the driver sees, too")
+    _settle(session, raw, parts)
+    shutil.rmtree(raw)
+    rows = sum(batch.column("count").to_numpy()[batch.column("kind").to_numpy() == Kind.READ].sum()
+               for batch in batches(parts))  # fmt: skip
+    result = Result(folder=folder, ground=ground, engine="spark", rows=int(rows), origin=origin or {})
+    finish(result)
+    return result
+
+
+def start(master: str = "") -> SparkSession:
+    """The session of the cluster, or of `master`; raises Unusable where none starts."""
     # Workers of this machine have to be this Python, where the reconciler is installed.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("reconciler judge")
     if master:
         builder = builder.master(master).config("spark.ui.enabled", "false")
     try:
-        found: SparkSession = builder.getOrCreate()
+        return builder.getOrCreate()
     except (PySparkException, RuntimeError, OSError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Unusable(f"Spark does not start ({said}); it needs Java 17 or newer, see JAVA_HOME") from None
-    found.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(BATCH))
-    return found
+        raise Unusable(f"Spark does not start ({said(error)}); it needs Java 17 or newer") from None
 
 
-def judge_on_spark(
-    spark: SparkSession,
-    taken: Taken,
-    ground: Ground,
-    folder: Path,
-    *,
-    origin: Mapping[str, Any] | None = None,
-    whole: Callable[[int, int], InventoryFault | None] = lambda met, kept: None,
-) -> Result:
-    """Judge a run of Parquet files and leave the result in a folder; raises Unusable, ResultError.
+def said(error: Exception) -> str:
+    """The first line of what Spark says, which is long."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
-    What Spark raises for a file that it cannot read is raised as Unusable: there is no result then.
-    """
-    from pyspark.errors import PySparkException
 
-    form = taken.chosen.run.manifest.form
-    if form != "parquet":
-        raise Unusable(f"the run is of format {form}, and Spark takes Parquet: set the rule's format, or the "
-                       "engine to local")  # fmt: skip
-    view = taken.views[ground.container]
-    files = sorted({f"file://{Path(unit.path).resolve()}" for unit in taken.cut.units})
-    parts = begin(folder, ground)
-    rows = 0
-    try:
-        if files:
-            frame = spark.read.parquet(*files)
-            wanted = [name for name in SCHEMA.names if name in frame.columns]
-            frame = frame.select(*wanted)
-            rows = frame.count()
-            judged = frame.mapInArrow(judging(ground.document(), view), COLUMNS)
-            judged.write.mode("append").parquet(f"file://{parts.resolve()}")
-    except PySparkException as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Unusable(f"Spark did not get through: {said}") from None
-    kept = _rows(batches(folder / PARTS))
-    found: list[InventoryFault] = list(taken.cut.faults)
-    short = None if found else whole(rows, kept)
-    result = Result(
-        folder=folder,
-        ground=ground,
-        engine="spark",
-        rows=kept,
-        faults=tuple(str(fault) for fault in (*found, *([short] if short else []))),
-        origin=origin or {},
+def opened(session: SparkSession, given: Input) -> DataFrame:
+    """The columns that are judged, as they are written."""
+    if given.form == "parquet":
+        frame = session.read.parquet(given.place)
+    else:
+        # Quotes are doubled within quotes, and names may hold line breaks (RFC 4180).
+        frame = session.read.csv(
+            given.place, header=True, quote='"', escape='"', multiLine=True, inferSchema=False,
+            mode="FAILFAST", encoding="UTF-8", emptyValue="", nullValue="\ufffe", ignoreLeadingWhiteSpace=False,
+            ignoreTrailingWhiteSpace=False, maxCharsPerColumn=-1, unescapedQuoteHandling="RAISE_ERROR",
+        )  # fmt: skip
+    wanted = [name for name in ("Name", "hdi_isfolder", "Acl", "Group") if name in frame.columns]
+    missing = [name for name in ("Name", "hdi_isfolder", "Acl") if name not in wanted]
+    if missing:
+        raise ResultError(f"{given.place} has no column {', '.join(missing)}: add to the rule's schemaFields")
+    return frame.select(*wanted)
+
+
+def _worker(document: str, given: Input) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    unit = Unit(
+        path=given.place, name=given.place, form=given.form, start=0, stop=1, rows=None, size=0, header=()
     )
-    finish(result)
-    return result
 
-
-def judging(document: str, view: View) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What runs on every worker; it takes its own copy of the ground along, as text."""
-
-    def work(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rows = Rows(Unit(path="", name="Spark", form="parquet", start=0, stop=0, rows=None, size=0), view)
-        return judge((rows.take(batch) for batch in found if batch.num_rows), parse(document))
+    def work(found: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = Rows(unit, given.view)
+        return judge(map(rows.take, found), parse(document))
 
     return work
 
 
-def _rows(found: Iterable[pa.RecordBatch]) -> int:
-    """Rows of the container that the parts tell of; those that came twice are among them."""
-    count = 0
-    for batch in found:
-        kinds: Sequence[int] = batch.column("kind").to_pylist()
-        counts: Sequence[int] = batch.column("count").to_pylist()
-        told = (Kind.SUM, Kind.PATH, Kind.OUTSIDE)
-        count += sum(number for kind, number in zip(kinds, counts, strict=True) if kind in told)
-    return count
+def _settle(session: SparkSession, raw: Path, parts: Path) -> None:
+    """Put parts together: of directories, which every task met for itself, one row each."""
+    found = session.read.parquet(_address(raw)).withColumn("kind", F.col("kind").cast("byte"))
+    columns = [field.partition(" ")[0].strip("`") for field in OUTPUT.split(", ")]
+    places = found.where(F.col("kind") == int(Kind.PLACE))
+    others = found.where(F.col("kind") != int(Kind.PLACE))
+    first = [F.first(name).alias(name) for name in columns if name not in ("kind", "home", "place", "count")]
+    once = places.groupBy("kind", "home", "place").agg(F.max("count").alias("count"), *first)
+    others.select(*columns).unionByName(once.select(*columns)).write.mode("append").parquet(_address(parts))
+
+
+def _address(path: Path) -> str:
+    return path.absolute().as_uri() if not str(path).startswith(("/Volumes/", "/dbfs/")) else str(path)

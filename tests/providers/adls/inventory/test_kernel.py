@@ -123,10 +123,10 @@ def _counts(found: Judged) -> dict[str, dict[str, int]]:
     return {group: dict(one.counts) for group, one in found.owning.items()}
 
 
-def judged(rows: list[Row], dictionary: bool = False, **folders: Mapping[str, Any]) -> Outcome:
+def judged(rows: list[Row], folders: Mapping[str, Mapping[str, Any]] | None = None) -> Outcome:
     """Rows of one worker, judged in a folder that `pricing-ds` may read, or in these."""
     wanted = expectations(folders or {"a": KEEPS_ALL})
-    return outcome([[batch(rows, dictionary)]], on(wanted.values()))
+    return outcome([[batch(rows)]], on(wanted.values()))
 
 
 def drifted(found: Outcome) -> list[str]:
@@ -154,17 +154,16 @@ def test_names_that_begin_alike_are_no_neighbours() -> None:
 
 
 def test_a_directory_is_judged_by_itself_where_it_is_declared() -> None:
-    folders: dict[str, Any] = {"a": KEEPS_ALL, "a/b": {"grants": {"group:pricing-eng": "read"}}}
+    inner = {"grants": {"group:pricing-eng": "read"}}
     found = judged(
         [Row("a", True, FULL), Row("a/b", True, FULL), Row("a/b/f", False, GOOD), Row("a/c", True, FULL)],
-        **folders,
+        {"a": KEEPS_ALL, "a/b": inner},
     )
     assert drifted(found) == ["a/b", "a/b/f"]
 
 
 def test_a_file_where_a_folder_should_be_is_told() -> None:
-    folders: dict[str, Any] = {"a": KEEPS_ALL, "a/b": KEEPS_ALL}
-    found = judged([Row("a", True, FULL), Row("a/b", False, GOOD)], **folders)
+    found = judged([Row("a", True, FULL), Row("a/b", False, GOOD)], {"a": KEEPS_ALL, "a/b": KEEPS_ALL})
     top = [key for key in found.judged.tallies["a/b"].counts if key.spot == "a/b"]
     assert [key.directory for key in top] == [False]
     assert found.judged.missing == {}

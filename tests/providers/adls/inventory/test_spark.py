@@ -1,123 +1,129 @@
-"""Spark and one machine judge the same inventory alike, row by row; and the result serves as a reading."""
+"""Both engines judge one inventory, and every row that they leave is compared."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterator, Mapping
+import os
+import random
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
-from reconciler import cli_judge
-from reconciler.providers.adls.expectation import Expectation
-from reconciler.providers.adls.inventory.merging import Judged
-from reconciler.providers.adls.inventory.results import load
-from tests.providers.adls.inventory.rows import expectations, on
-from tests.providers.adls.inventory.runs import ACL, Inventoried
-from tests.providers.adls.lake import ODD
-from tests.providers.adls.test_expectation import GOOD, INHERITED
+from reconciler.providers.adls.inventory import results
+from reconciler.providers.adls.inventory.columns import View
+from reconciler.providers.adls.inventory.local import judge_run
+from reconciler.providers.adls.inventory.source import LocalFile
+from reconciler.providers.adls.inventory.units import cut
+from tests.providers.adls.inventory.rows import Row, batch, expectations, on
+from tests.providers.adls.test_expectation import BARE, DS, GOOD, IDS, INHERITED
 
+pytestmark = pytest.mark.slow
+FULL = f"{GOOD},{INHERITED}"
+READ = {"grants": {"group:pricing-ds": "read"}}
+WANTED = expectations({"a": READ, "a/d3": READ, "a/d3/d7/d1": READ, "ab": {"grants": {}, "unlisted": "keep"}})
+ODD = [
+    "line\nbreak",
+    "100%",
+    "a+b",
+    "trailing.",
+    " spaces ",
+    "\N{PILE OF POO}",
+    'say "no", twice',
+    "n" * 900,
+    "ü",
+    "",
+]
 ROWS = 100_000
-FOLDERS: Mapping[str, Mapping[str, Any]] = {
-    "t": {"grants": {"group:pricing-ds": "read"}},
-    "t/d007": {"grants": {"group:sales": "read"}, "tenant": "sales"},
-    "t/d013/deep": {"grants": {"group:pricing-ds": "list"}},
-    "odd": {"grants": {}, "unlisted": "keep"},
-    "gone": {"grants": {"group:sales": "read"}},
-}
-NOTHING: Mapping[str, Mapping[str, Any]] = {"t": {"grants": {"user:ana@corp.example": "write"}}}
-
-
-def paths() -> Iterator[tuple[str, bool, str]]:
-    random = Random(7)
-    good = f"{GOOD},{INHERITED}"
-    yield "t", True, good
-    for number in range(200):
-        yield f"t/d{number:03d}", True, good if random.random() < 0.98 else ACL
-        for file in range(ROWS // 200):
-            yield f"t/d{number:03d}/f{file:05d}", False, GOOD if random.random() < 0.99 else ACL
-    yield "t/d013/deep", True, ""
-    yield "odd", True, ""
-    for name in (*ODD, "x" * 200, "e\N{COMBINING ACUTE ACCENT}", "ends in dots..."):
-        yield f"odd/{name}", False, ""
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = Inventoried(folder=tmp_path_factory.mktemp("inventory"))
-    made.fill(paths())
-    made.make(form="parquet", files=3, group_rows=20_000, duplicates=50)
-    return made.folder
+def session() -> Iterator[Any]:
+    sql = pytest.importorskip("pyspark.sql")
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    try:
+        made = (
+            sql.SparkSession.builder.master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", "2")
+            .getOrCreate()
+        )
+    except Exception as error:  # noqa: BLE001 - no Java here
+        pytest.skip(f"Spark does not start: {error}")
+    yield made
+    made.stop()
 
 
-def judge(copy: Path, tmp: Path, engine: str, folders: Mapping[str, Mapping[str, Any]]) -> Judged:
-    here = on(expectations(folders).values())
-    ground, out = tmp / "ground.json", tmp / engine
-    ground.write_text(here.document(), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
-    more = ["--engine", engine, "--rule", "nightly", *(["--master", "local[2]"] if engine == "spark" else [])]
-    assert cli_judge.judge([str(ground), str(copy), str(out), *more]) == 0
-    rows: list[pa.RecordBatch] = []
-    judged = load(out).merged(rows.append)
-    found = [tuple(row.values()) for batch in rows for row in batch.to_pylist()]
-    judged.ground = sorted(found)  # type: ignore[assignment]
-    return judged
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("java") is None, reason="Spark runs on Java, and there is none here")
-@pytest.mark.parametrize("folders", [FOLDERS, NOTHING], ids=["some drift", "every row drifted"])
-def test_both_engines_judge_every_row_alike(
-    copy: Path, tmp_path: Path, folders: Mapping[str, Mapping[str, Any]]
-) -> None:
-    local, spark = (judge(copy, tmp_path, engine, folders) for engine in ("local", "spark"))
-    assert spark.ground == local.ground, "rows by themselves"
-    assert len(local.ground) > (900 if folders is FOLDERS else ROWS)  # type: ignore[arg-type]
-    assert spark.tallies.keys() == local.tallies.keys()
-    for path, tally in local.tallies.items():
-        assert spark.tallies[path].counts == tally.counts, path
-    assert (spark.missing, spark.outside, spark.rows) == (local.missing, local.outside, local.rows)
-    assert (spark.drifted, spark.repeated) == (local.drifted, local.repeated)
-
-
-def test_csv_is_refused_on_spark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = Inventoried(folder=tmp_path / "copy")
-    made.folder.mkdir()
-    made.fill([("t", True, "")])
-    made.make(form="csv")
-    ground = tmp_path / "ground.json"
-    ground.write_text(on(expectations(NOTHING).values()).document(), encoding="utf-8")
-    arguments = [
-        str(ground),
-        str(made.folder),
-        str(tmp_path / "out"),
-        "--rule",
-        "nightly",
-        "--engine",
-        "spark",
+def rows() -> Iterator[Row]:
+    """Shuffled rows with everything in them that columns stumble over."""
+    chance = random.Random(3)
+    lists = [
+        GOOD,
+        GOOD,
+        GOOD,
+        BARE,
+        f"user::rw-,group::r--,{DS}:r-x,mask::--x,other::---",
+        "rubbish",
+        "",
+        None,
     ]
-    assert cli_judge.judge([*arguments, "--master", "local[1]"]) == 1
-    assert "set the rule's format" in capsys.readouterr().err
+    tops = ["a", "ab", "z", "a/d3", "a/d3/d7", "a/d3/d7/d1"]
+    directories = {"a", "ab", "z"} | {f"{top}/d{number}" for top in tops for number in range(30)}
+    found = [Row(path, True, FULL, "$superuser") for path in sorted(directories - {"a/d4"})]
+    places = sorted(directories)
+    for number in range(ROWS - len(found)):
+        name = f"{chance.choice(places)}/{number}{chance.choice(ODD) if number % 50 == 0 else ''}"
+        found.append(
+            Row(name, False, chance.choice(lists), chance.choice([None, "$superuser", IDS["group:sales"]]))
+        )
+    chance.shuffle(found)
+    yield from (*found, *found[:20])
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [("{}", "this is no ground"), ('{"format": "reconciler/ground/v9"}', "v9"), ("\xff", "ground")],
-)
-def test_a_ground_that_is_none_is_refused(
-    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
-) -> None:
-    ground = tmp_path / "ground.json"
-    ground.write_text(text, encoding="latin-1")
-    assert cli_judge.judge([str(ground), str(copy), str(tmp_path / "out"), "--rule", "nightly"]) == 1
-    said = capsys.readouterr().err
-    assert words in said and len(said.splitlines()) == 1
+def written(folder: Path, form: str) -> list[LocalFile]:
+    """The inventory as two files, names with their container in front."""
+    folder.mkdir()
+    everything = list(rows())
+    files = []
+    for number in range(2):
+        table = pa.Table.from_batches([batch(everything[number::2])])
+        names = pa.array([f"curated/{name}" for name in table["Name"].to_pylist()])
+        table = table.set_column(0, "Name", names).append_column("Owner", pa.nulls(len(table), pa.string()))
+        path = folder / f"nightly_{number}.{form}"
+        if form == "parquet":
+            pq.write_table(table, path, row_group_size=20_000)
+        else:
+            pyarrow.csv.write_csv(table, path)
+        files.append(LocalFile(path=str(path), name=path.name))
+    return files
 
 
-def test_a_ground_holds_no_name_of_a_person(copy: Path) -> None:
-    held: Expectation = expectations(NOTHING)["t"]
-    assert json.loads(on([held]).document())["format"] == "reconciler/ground/v1"
+def told(result: results.Result) -> tuple[Any, ...]:
+    """Everything that a result says."""
+    spooled: list[pa.RecordBatch] = []
+    judged = result.merged(spooled.append)
+    paths = sorted((row for each in spooled for row in each.to_pylist()), key=lambda row: str(row["path"]))
+    counts = (judged.rows, judged.inside, judged.outside, judged.drifted, judged.unreadable, judged.repeated)
+    tallies = {path: tally.counts for path, tally in judged.tallies.items()}
+    return counts, judged.missing, tallies, paths
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_spark_judges_as_one_machine_does(session: Any, tmp_path: Path, form: str) -> None:
+    from reconciler.providers.adls.inventory.spark import Input, judge_on_spark
+
+    files = written(tmp_path / "run", form)
+    where, view = on(WANTED.values()), View(container="curated", qualified=True)
+    local = judge_run(cut(files, form, rows=30_000), view, where, tmp_path / "local")
+    given = Input(place=str(tmp_path / "run"), form=form, view=view)
+    spark = judge_on_spark(session, given, where, tmp_path / "spark")
+    assert local.faults == () and local.rows == ROWS + 20
+    here, there = told(results.load(local.folder)), told(results.load(spark.folder))
+    assert here[0] == there[0] and here[0][3] > 5_000 and here[0][4] > 5_000
+    assert here[1] == there[1] != {}
+    assert here[2] == there[2]
+    assert here[3] == there[3]
