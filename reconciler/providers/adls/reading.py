@@ -24,6 +24,8 @@ from reconciler.providers.adls.sweep import Reading, Sweep, Unread
 from reconciler.providers.transport import Unreachable
 
 Count = Callable[[int], None]
+WHYS = 2
+"""Reasons for not reading as usual that are told; a lake rarely has more, and trees may have one each."""
 
 
 @dataclass(slots=True)
@@ -55,13 +57,14 @@ class Answer:
         total = Counts()
         for counts in {id(part): part.counts for part in found}.values():
             total.add(counts)
+        whys = {why for part in found for why in part.whys}
         return model.Reading(
             place=place,
             reader="path-listing" if total.walked > total.paths / 2 else "list-blobs",
             paths=total.paths,
             requests=total.pages + total.single,
             single=total.single,
-            why="; ".join(sorted({part.why for part in found} - {""})),
+            why="; ".join(sorted(whys)[:WHYS]),
             resumed=total.resumed,
         )
 
