@@ -100,8 +100,9 @@ def opened(session: SparkSession, given: Input) -> DataFrame:
         # Quotes are doubled within quotes, and names may hold line breaks (RFC 4180).
         frame = session.read.csv(
             given.place, header=True, quote='"', escape='"', multiLine=True, inferSchema=False,
-            mode="FAILFAST", encoding="UTF-8", emptyValue="", nullValue="\ufffe", ignoreLeadingWhiteSpace=False,
-            ignoreTrailingWhiteSpace=False, maxCharsPerColumn=-1, unescapedQuoteHandling="RAISE_ERROR",
+            mode="FAILFAST", encoding="UTF-8", emptyValue="", nullValue="\ufffe",
+            ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False, maxCharsPerColumn=-1,
+            unescapedQuoteHandling="RAISE_ERROR",
         )  # fmt: skip
     wanted = [name for name in ("Name", "hdi_isfolder", "Acl", "Group") if name in frame.columns]
     missing = [name for name in ("Name", "hdi_isfolder", "Acl") if name not in wanted]
