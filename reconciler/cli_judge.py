@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -114,21 +115,21 @@ def _on_spark(arguments: argparse.Namespace, taken: Taken, ground: Ground, origi
     from reconciler.providers.adls.inventory.runs import shortfall
 
     try:
-        from pyspark.errors import PySparkException
-
-        from reconciler.providers.adls.inventory.spark import Input, judge_on_spark, opened, said, start
+        from reconciler.providers.adls.inventory import spark
     except ImportError:
         raise Unusable("judging on Spark needs pyspark: install reconciler[spark]") from None
     run = taken.chosen.run
     folder = arguments.inventory.absolute() / run.folder if run.folder else arguments.inventory.absolute()
     place = str(folder / f"*.{run.manifest.form}")
-    given = Input(place=place, form=run.manifest.form, view=taken.views[ground.container])
-    session = start(arguments.master)
+    # Workers of this machine have to be this Python, where the reconciler is installed.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    given = spark.Input(place=place, form=run.manifest.form, view=taken.views[ground.container])
+    session = spark.start(arguments.master)
     try:
-        result = judge_on_spark(session, given, ground, arguments.out, origin)
-        met = opened(session, given).count()
-    except PySparkException as error:
-        raise Unusable(f"Spark did not get through: {said(error)}") from None
+        result = spark.judge_on_spark(session, given, ground, arguments.out, origin)
+        met = spark.opened(session, given).count()
+    except spark.Trouble as error:
+        raise Unusable(f"Spark did not get through: {spark.said(error)}") from None
     faults = [*taken.cut.faults]
     short = None if faults else shortfall(run, met, ground.container, result.rows)
     told = [*faults, *([short] if short else [])]

@@ -7,9 +7,7 @@ This is the one module that names pyspark; it is loaded when somebody asks for t
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +33,8 @@ OUTPUT = (
 ROWS_AT_ONCE = 1 << 16
 """Rows of a batch that Spark hands over; its own default is 10,000, and every batch has a price."""
 RAW = ".raw"
+Trouble = PySparkException
+"""What Spark raises where it cannot go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,6 @@ def judge_on_spark(
 
 def start(master: str = "") -> SparkSession:
     """The session of the cluster, or of `master`; raises Unusable where none starts."""
-    # Workers of this machine have to be this Python, where the reconciler is installed.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("reconciler judge")
     if master:
         builder = builder.master(master).config("spark.ui.enabled", "false")
