@@ -114,16 +114,18 @@ class Worker:
         """Judge one block; gives the rows that stand by themselves."""
         rows = self._rows(batch)
         self.sums.read += batch.num_rows
-        inside = np.flatnonzero(rows.homes != NOBODY)
-        self.sums.outside += len(rows.homes) - len(inside)
-        if not len(inside):
-            return None
-        rows.verdicts[inside] = self.table.of(rows.homes[inside], rows.lists[inside], rows.sorts[inside])
+        inside = rows.homes != NOBODY
+        outside = len(inside) - int(np.count_nonzero(inside))
+        self.sums.outside += outside
+        if not outside:
+            rows.verdicts = self.table.of(rows.homes, rows.lists, rows.sorts)
+        else:
+            which = np.flatnonzero(inside)
+            rows.verdicts[which] = self.table.of(rows.homes[which], rows.lists[which], rows.sorts[which])
         alone = rows.verdicts >= Verdict.DRIFT
         self._judge_spots(rows, alone)
-        summed = np.flatnonzero(~alone & (rows.homes != NOBODY))
-        self.sums.add(rows, summed)
-        return self._paths(rows, np.flatnonzero(alone & (rows.homes != NOBODY)))
+        self.sums.add(rows, np.flatnonzero(inside & ~alone))
+        return self._paths(rows, np.flatnonzero(alone))
 
     def _rows(self, batch: pa.RecordBatch) -> Rows:
         names, directories = batch.column("Name"), batch.column("hdi_isfolder")
@@ -152,7 +154,7 @@ class Worker:
         places, texts = self.places, Texts(names)
         # A directory is looked up as itself, since it may be declared; a file where it lies.
         slots = places.slots(texts, np.where(directories, texts.lengths, texts.parents()))
-        places.seen[slots[directories]] = True
+        places.seen[slots[np.flatnonzero(directories)]] = True
         held = places.held[slots]
         homes, marks = held >> BITS, held & ((1 << BITS) - 1)
         known = np.flatnonzero(marks)

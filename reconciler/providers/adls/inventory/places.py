@@ -103,7 +103,7 @@ class Hasher:
 
     def of(self, texts: Texts, starts: Numbers, lengths: Numbers) -> Hashes:
         """The hashes of as many bytes from each start, in the order of the names; never 0, an empty slot."""
-        found = lengths.astype(np.uint64) * self.mixers[MIXERS]
+        found = (lengths + 1).astype(np.uint64) * self.mixers[MIXERS]
         for at in range(0, len(found), PART):
             part = slice(at, at + PART)
             self._mix(texts, starts[part], lengths[part], found[part])
