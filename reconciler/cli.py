@@ -24,6 +24,7 @@ read), 1 error or wrong usage, 130 interrupted; when several hold, 1 before 4 be
 COMMANDS = {
     "validate": "cli_policies",
     "schema": "cli_policies",
+    "ground": "cli_ground",
     "pin": "cli_pin",
     "plan": "cli_plan",
     "drift": "cli_plan",
@@ -112,6 +113,15 @@ def _policy_commands(commands: Commands) -> None:
     validate.add_argument("--format", choices=("text", "json", "github"), default="text")
     schema = _command(commands, "schema", "write schemas/*.json for editors")
     schema.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
+    ground = _command(
+        commands, "ground", "write what the paths of a container should hold, for `reconciler-judge`"
+    )
+    ground.add_argument("place", metavar="LAKE/CONTAINER")
+    ground.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
+    ground.add_argument(
+        "--revision", metavar="REV", help="read the policies from a git revision instead of the working tree"
+    )
+    ground.add_argument("--as-of", type=_day, metavar="DATE", help="the day to judge for (default: today)")
     pin = _command(
         commands, "pin", "pin every name in the policies to its object id, in policies/principals.lock.yaml"
     )
@@ -161,7 +171,18 @@ def _reading(parser: Parser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="read lakes anew, whatever an interrupted run has kept"
     )
+    parser.add_argument(
+        "--judged", type=_judged, action="append", default=[], metavar="LAKE/CONTAINER=FOLDER",
+        help="take what `reconciler-judge` made of an inventory for the reading of a container (repeatable)",
+    )  # fmt: skip
     _live(parser)
+
+
+def _judged(text: str) -> tuple[str, Path]:
+    place, equals, folder = text.partition("=")
+    if not equals or place.count("/") != 1 or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LAKE/CONTAINER=FOLDER")
+    return place, Path(folder)
 
 
 def _live(parser: Parser) -> None:

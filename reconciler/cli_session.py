@@ -258,6 +258,7 @@ def checkpoint(session: Session, arguments: Namespace, kept: Kept, warn: Callabl
         now=now,
         fresh=fresh,
         inventories=not arguments.live,
+        judged=dict(getattr(arguments, "judged", ())),
         kept=kept,
         warn=warn,
     )

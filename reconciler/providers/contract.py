@@ -62,6 +62,8 @@ class Checkpoint:
     """Begin anew, whatever was kept."""
     inventories: bool = True
     """Whether a lake may be read from its inventory, where the environment names one."""
+    judged: Mapping[str, Path] = field(default_factory=dict)
+    """By `lake/container`, the folder with what an inventory was judged to be elsewhere."""
     stale: timedelta = STALE
     kept: Callable[[int], None] = lambda paths: None
     """Called with the number of paths that would not be read again after an interruption at this moment."""

@@ -48,8 +48,8 @@ def run(size: Size = SIZE, *, runs: int = 3, workers: int = 2, forms: bool = Tru
         rows=rows,
         facts=facts,
         notes=[
-            "Seconds count from the first worker that is ready; MiB are all processes together, each",
-            "worker as large as the largest. Every run found each planted drift and nothing else.",
+            "Seconds count from the first worker that is ready; MiB are those of all processes together,",
+            "each worker as large as the largest. Every run found each planted drift and nothing else.",
         ],
     )
 

@@ -140,7 +140,7 @@ def test_an_apply_takes_nothing_from_a_checkpoint(desk: Desk, shelf: Shelf) -> N
     desk.run("apply")
     first, *later = [question.checkpoint for question in shelf.asked]
     assert first is not None and first.fresh, "it begins anew, and may go by an inventory"
-    assert {checkpoint for checkpoint in later} <= {None}, "what was written is looked at itself"
+    assert set(later) <= {None}, "what was written is looked at itself"
 
 
 def test_a_shelf_is_what_the_contract_says() -> None:

@@ -149,7 +149,12 @@ def _scope(found: dict[Entry, int], text: str) -> Scope:
     except KeyError as error:
         raise AclError(f"{text!r} has no {error.args[0].kind}:: entry") from None
     mask = found.pop(Entry("mask"), None)
-    return Scope(owner=owner, group=group, other=other, mask=mask, named=found)
+    made = Scope(owner=owner, group=group, other=other, mask=mask, named=found)
+    if made.size > LIMIT:
+        raise AclError(
+            f"a list of {made.size} entries, where the service takes {LIMIT}: it is not read right"
+        )
+    return made
 
 
 def of_mode(permissions: str) -> Acl:

@@ -146,14 +146,14 @@ class Catch:
             if name < self.last and in_order(name) < in_order(self.last):
                 raise Disorder(f"{name!r} comes after {self.last!r}")
             self.last = name
-            self._shut(parent)
+            self._shut(name)
         home = self._find(parent)
         if home.sink is not None and not self._was_met(parent):
             self.owed.add(parent)
         return home
 
     def _was_met(self, parent: str) -> bool:
-        return parent in self.passed if self.remember else bool(self.open) and self.open[-1] == parent
+        return parent in (self.passed if self.remember else self.open)
 
     def _pass(self, name: str) -> None:
         if self.remember:

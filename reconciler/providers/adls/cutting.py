@@ -175,14 +175,20 @@ def clean_cut(children: Sequence[Child], after: str) -> int:
     return len(children)
 
 
+def set_apart(children: Sequence[Child], name: str) -> bool:
+    """Whether what lies in any child before this one also comes before it in every known order."""
+    before = (child.name for child in children if child.directory and child.name < name)
+    return not any(name.startswith(one) and _between(one, name) for one in before)
+
+
 def _between(directory: str, name: str) -> bool:
     return name[len(directory) : len(directory) + 1] < "/"
 
 
 def parts(given: Sequence[Child], kept: Iterable[str], size: int) -> tuple[list[Part], list[Child]]:
-    """Split children into parts of about `size`, none of which holds any of `kept`.
+    """Split children into parts of about `size`, each with a directory and none with any of `kept`.
 
-    Also gives files that no part can hold without holding something else: they are to be taken singly.
+    Also gives the files that are in no part: nothing has to be read for them.
     """
     found: list[Part] = []
     loose: list[Child] = []
@@ -196,7 +202,8 @@ def _split(
     given: Sequence[Child], kept: Sequence[str], at: int, size: int, found: list[Part], loose: list[Child]
 ) -> None:
     """All of these begin alike up to `at`."""
-    if not given:
+    if not any(child.directory for child in given):
+        loose += given
         return
     if at and not kept and len(given) <= size and len(given) > 1:
         found.append(Part(given[0].name[:at], len(given)))

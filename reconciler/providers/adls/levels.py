@@ -8,6 +8,7 @@ are read together, by what their names begin with: prefixes need not end at a sl
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.providers.adls import cutting
@@ -20,42 +21,77 @@ if TYPE_CHECKING:
     from reconciler.providers.adls.region import Region
 
 LEVEL_PAGES = 8
-"""Pages of a level that are read at most: a directory with more children than fit is read on as it is."""
+"""Pages of a level that are read at most: a directory with more children than fit is read on as it is.
+Before many pages of its tree were read, half as many."""
 FEW = 0.02
 """Share of directories among the children below which they are no help."""
 PARTS = 16
 """Parts that a directory is handed out in at once; each may be handed out further."""
 
 
-async def hand_out(region: Region, stretch: Stretch, prefix: str) -> None:
-    """Begin stretches for the children behind the one that is being read; nothing where it does not pay."""
-    above = prefix[: prefix.rfind("/") + 1]
-    entries = await _children(region, prefix)
-    if entries is None or stretch.done or not stretch.last.startswith(above):
-        region.misses += 1
+async def hand_out(region: Region, stretch: Stretch) -> None:
+    """Begin stretches for the children behind the one that is being read; nothing where it does not pay.
+
+    From then on the reader that was there reads the rest of that one child, which may be looked into as well.
+    """
+    before = region.asker.counts.pages
+    scope = stretch.scope
+    assert scope is not None
+    stretch.looked[scope] = float("inf")
+    entries = await _children(region, stretch, scope)
+    above = scope[: scope.rfind("/") + 1]
+    if not entries or stretch.done or not stretch.last.startswith(above):
+        region.misses += region.asker.counts.pages - before
         return
-    ordered = sorted(entries)
-    children = [Child(name[len(above) :], bool(entries[name].directory)) for name in ordered]
-    present = stretch.last[len(above) :].partition("/")[0]
-    at = cutting.clean_cut(children, present)
-    tail, left = children[at:], _left(stretch, children, at, above)
-    chosen = _chosen(tail, [child.name for child in children[:at]] + [present], left)
+    level = _level(stretch, above, entries)
+    tail = level.children[level.cut :]
+    chosen = _parts(level, _left(stretch, level)) if tail else ([], [])
+    if not tail or chosen is None:
+        region.misses += region.asker.counts.pages - before
     if chosen is None:
-        region.misses += 1
         return
+    # What is left before the cut is the rest of one child, unless another one cannot be told apart from it.
+    alone = level.children[max(0, level.cut - 1)].name == level.present
+    alone = alone and cutting.set_apart(level.children, level.present)
+    stretch.scope = f"{above}{level.present}/" if alone else None
+    if tail:
+        stretch.end = above + tail[0].name
     found, loose = chosen
-    stretch.end = above + tail[0].name
     region.catch.add([entries[above + child.name] for child in loose])
     region.paths += len(loose)
     region.asker.met(len(loose))
-    region.begin([_stretch(region, part, above, entries) for part in found])
+    region.begin([_stretch(region, above + part.stem, entries) for part in found])
 
 
-async def _children(region: Region, prefix: str) -> dict[str, Listed] | None:
+def _stretch(region: Region, prefix: str, entries: dict[str, Listed]) -> Stretch:
+    own = entries[prefix.rstrip("/")] if prefix.endswith("/") else None
+    return Stretch(prefix=prefix, scope=prefix, catch=region.make(), own=own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Level:
+    """The children of a directory, in order, and where to cut them."""
+
+    above: str
+    children: list[Child]
+    present: str
+    """The child that is being read."""
+    cut: int
+    """The first child that others may read."""
+
+
+def _level(stretch: Stretch, above: str, entries: dict[str, Listed]) -> _Level:
+    children = [Child(path[len(above) :], bool(entries[path].directory)) for path in sorted(entries)]
+    present = stretch.last[len(above) :].partition("/")[0]
+    cut = cutting.clean_cut(children, present)
+    return _Level(above=above, children=children, present=present, cut=cut)
+
+
+async def _children(region: Region, stretch: Stretch, prefix: str) -> dict[str, Listed] | None:
     """Everything directly in a directory by its path; None where that is no help."""
     found: dict[str, Listed] = {}
     marker = ""
-    for _ in range(LEVEL_PAGES):
+    for _ in range(max(1, min(LEVEL_PAGES, region.pages // 2))):
         try:
             page = await region.asker.page(prefix, marker, level=True)
         except Refused:
@@ -67,31 +103,30 @@ async def _children(region: Region, prefix: str) -> dict[str, Listed] | None:
             return found
         if sum(bool(entry.directory) for entry in page.entries) < FEW * len(page.entries):
             return None
+    stretch.looked[prefix] = 4.0 * region.pages
     return None
 
 
-def _left(stretch: Stretch, children: list[Child], at: int, above: str) -> float:
-    """Pages that the children from one on hold, if they are like those that were just read."""
-    low = stretch.low[len(above) :].partition("/")[0] if stretch.low.startswith(above) else ""
-    last = stretch.last[len(above) :].partition("/")[0]
-    passed = sum(low <= child.name < last for child in children[:at])
-    directories = sum(child.directory for child in children[at:])
-    return directories * stretch.count / max(1, passed) / PAGE
+def _left(stretch: Stretch, level: _Level) -> float:
+    """Pages that the children behind the cut hold, if they are like those that were read."""
+    above = level.above
+    first = stretch.first[len(above) :].partition("/")[0] if stretch.first.startswith(above) else ""
+    passed = sum(first <= child.name < level.present for child in level.children[: level.cut])
+    directories = sum(child.directory for child in level.children[level.cut :])
+    return directories * stretch.paths / max(1, passed) / PAGE
 
 
-def _chosen(tail: list[Child], kept: list[str], left: float) -> tuple[list[Part], list[Child]] | None:
-    """The parts in which to hand children out, each worth a page at least; None where it does not pay."""
-    if left < WORTH:
-        return None
-    size = max(1, round(len(tail) / max(2, min(PARTS, left / 2))))
+def _parts(level: _Level, left: float) -> tuple[list[Part], list[Child]] | None:
+    """The parts in which to hand children out, each worth a page at least, and files that are read by now.
+
+    None where it does not pay: where there are several parts, and little in them.
+    """
+    tail = level.children[level.cut :]
+    kept = [*(child.name for child in level.children[: level.cut]), level.present]
+    size = max(1, round(len(tail) / max(2, min(PARTS, left / 2)))) if left >= WORTH else len(tail)
     while size <= 2 * len(tail):
         found, loose = cutting.parts(tail, kept, size)
-        if len(found) <= max(2, left) and len(loose) <= len(tail) / 2:
+        if len(found) <= max(2, left):
             return found, loose
         size *= 2
     return None
-
-
-def _stretch(region: Region, part: Part, above: str, entries: dict[str, Listed]) -> Stretch:
-    own = entries[above + part.stem.rstrip("/")] if part.single else None
-    return Stretch(prefix=above + part.stem, catch=region.make(), own=own)

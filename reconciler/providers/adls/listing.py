@@ -89,13 +89,18 @@ def _plain(body: bytes, known: dict[bytes, Alike]) -> Page | None:
 
     Everything from the owner to the resource type is the same text for most entries: it is taken apart once.
     """
-    chunks = body.split(b"<Blob><Name>")
-    if b"<BlobPrefix>" in chunks[0] or body.count(b"</Blob>") != len(chunks) - 1:
+    before, *chunks = body.split(b"<Blob><Name>")
+    if not chunks or b"<BlobPrefix>" in before or body.count(b"</Blob>") != len(chunks):
         return None
+    last = chunks[-1]
+    end = last.rfind(b"</Blob>") + 7
+    if b"<BlobPrefix>" in last[end:]:
+        return None
+    chunks[-1] = last[:end]
     entries: list[Listed] = []
     add, new = entries.append, tuple.__new__
     escapes = b"&" in body
-    for chunk in chunks[1:]:
+    for chunk in chunks:
         close = chunk.find(b"</Name>")
         start = chunk.find(b"<Owner>", close)
         common = chunk[start : chunk.find(b"</ResourceType>", start)]
@@ -109,13 +114,11 @@ def _plain(body: bytes, known: dict[bytes, Alike]) -> Page | None:
             if len(known) > KNOWN:
                 known.clear()
             alike = known[common] = acl.decode(), TYPES[kind.decode()], group.decode()
-        if escapes and b"&" in raw:
+        if (escapes and b"&" in raw) or not chunk.endswith(b"</Blob>"):
+            # A directory of a listing by level may stand between two entries.
             return None
         add(new(Listed, (raw.decode(), *alike)))
-    tail = chunks[-1]
-    if b"<BlobPrefix>" in tail:
-        return None
-    return Page(entries, _marker(tail))
+    return Page(entries, _marker(last))
 
 
 def _careful(body: bytes) -> Page:

@@ -25,6 +25,8 @@ from reconciler.providers.adls.sweep import Reading, Sweep, Unread
 from reconciler.providers.transport import Unreachable
 
 Count = Callable[[int], None]
+WHYS = 2
+"""Reasons for not reading as usual that are told; a lake rarely has more, and trees may have one each."""
 
 
 @dataclass(slots=True)
@@ -97,14 +99,14 @@ class Answer:
             total.add(counts)
         if not found or (self.told is not None and not total.paths):
             return
-        whys = {part.why for part in found} | {self.told.why_left if self.told else ""}
+        whys = {why for part in found for why in part.whys} | {self.told.why_left if self.told else ""}
         yield model.Reading(
             place=place,
             reader="path-listing" if total.walked > total.paths / 2 else "list-blobs",
             paths=total.paths,
             requests=total.pages + total.single,
             single=total.single,
-            why="; ".join(sorted(whys - {""})),
+            why="; ".join(sorted(whys - {""})[:WHYS]),
             resumed=total.resumed,
         )
 

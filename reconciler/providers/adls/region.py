@@ -64,7 +64,8 @@ class Region:
     async def read(self) -> Catch:
         """Everything below; raises Unread, Unlisted, Sprawl, Disorder."""
         if not self.stretches:
-            first = Stretch(prefix=self.prefix, catch=self.make() if self.split else self.catch)
+            catch = self.make() if self.split else self.catch
+            first = Stretch(prefix=self.prefix, scope=self.prefix, catch=catch)
             first.settled.set()
             self.stretches.append(first)
         for stretch in self.stretches:
@@ -190,7 +191,7 @@ class Region:
         before = next(each for each in self.stretches if each.next is stretch)
         if self.asker.lanes.starts:
             before.beyond = stretch.start
-        before.end, before.next = stretch.end, stretch.next
+        before.end, before.next, before.scope = stretch.end, stretch.next, stretch.scope
         stretch.done = True
         self.stretches.remove(stretch)
         stretch.settled.set()
@@ -264,10 +265,11 @@ class Region:
             catch=self.make(),
             start=guess,
             end=longest.end,
+            scope=longest.scope,
             next=longest.next,
             beyond=longest.beyond,
         )
-        longest.end, longest.next, longest.beyond = guess, after, ""
+        longest.end, longest.next, longest.scope, longest.beyond = guess, after, None, ""
         self.stretches.insert(self.stretches.index(longest) + 1, after)
         self.cuts += 1
         self._begin(after)
@@ -288,33 +290,20 @@ class Region:
 
     def _look(self) -> None:
         """Look at the level of a directory whose children could be read side by side."""
-        ways = ((stretch, self._level_of(stretch)) for stretch in self._open() if not stretch.end)
-        found = next(((stretch, level) for stretch, level in ways if level is not None), None)
+        found = next((stretch for stretch in self._open() if self._can_be_looked_at(stretch)), None)
         if found is not None:
             self._levels += 1
             self.asker.lanes.active += 1
-            self._tasks.add(asyncio.create_task(self._level(*found)))
+            self._tasks.add(asyncio.create_task(self._level(found)))
 
-    def _level_of(self, stretch: Stretch) -> str | None:
-        """The prefix of the level to look at: of the deepest directory first, then of those around it."""
-        if stretch.pages < WHOLE:
-            return None
-        one, two = in_order(stretch.low), in_order(stretch.last)
-        depth = next((at for at, (x, y) in enumerate(zip(one, two, strict=False)) if x != y), len(one))
-        for level in range(depth, -1, -1):
-            prefix = "".join(part + "/" for part in two[:level])
-            if len(prefix) < len(stretch.prefix):
-                prefix = stretch.prefix
-            if prefix not in stretch.looked:
-                return prefix
-            if prefix == stretch.prefix:
-                return None
-        return None
+    def _can_be_looked_at(self, stretch: Stretch) -> bool:
+        """Whether it is known where a stretch ends, so that what lies behind a child is all that follows."""
+        scope = stretch.scope
+        return scope is not None and stretch.pages >= WHOLE and self.pages >= stretch.looked.get(scope, 0)
 
-    async def _level(self, stretch: Stretch, prefix: str) -> None:
+    async def _level(self, stretch: Stretch) -> None:
         try:
-            stretch.looked.add(prefix)
-            await hand_out(self, stretch, prefix)
+            await hand_out(self, stretch)
         finally:
             self._levels -= 1
             self.asker.lanes.active -= 1

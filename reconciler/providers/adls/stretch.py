@@ -27,6 +27,8 @@ class Stretch:
     """The name from which on it is read; "" from the beginning."""
     end: str = ""
     """The name from which on it is not; "" for all of it."""
+    scope: str | None = None
+    """The prefix whose rest it reads, from where it is to its end; None where it ends within something."""
     next: Stretch | None = None
     """The stretch that begins where this one ends, where that is a name and no directory's end."""
     own: Listed | None = None
@@ -47,6 +49,6 @@ class Stretch:
     done: bool = False
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it is known whether there is anything in it."""
-    looked: set[str] = field(default_factory=set)
-    """Directories whose level was looked at in vain."""
+    looked: dict[str, float] = field(default_factory=dict)
+    """Levels that were looked at in vain, with the pages of the region from which on they may be again."""
     markers: set[int] = field(default_factory=set)

@@ -43,8 +43,8 @@ class Reading:
     siblings: set[str] = field(default_factory=set)
     unread_parents: dict[str, Unread] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
-    why: str = ""
-    """Why not all of it came from List Blobs, or why one reader alone had to read; "" when neither holds."""
+    whys: set[str] = field(default_factory=set)
+    """Why not all of it came from List Blobs, or why one reader alone had to read."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,7 +164,7 @@ class Sweep:
         try:
             return await read(self.split, False)
         except Disorder as error:
-            self.reading.why = f"read by one reader alone, as its order is not the known one: {error}"
+            self.reading.whys.add(f"read by one reader alone, as its order is not the known one: {error}")
             return await read(False, True)
 
     async def _together(self, above: str, roots: Sequence[str]) -> bool:
@@ -199,7 +199,7 @@ class Sweep:
             try:
                 catch = await self._listed(root, found)
             except Unlisted as error:
-                self.reading.why = f"List Blobs does not serve: {error}"
+                self.reading.whys.add(f"List Blobs does not serve: {error}")
                 catch = await self._walked(root, found)
         except Unread as error:
             self.reading.unread[root] = error
@@ -231,12 +231,12 @@ class Sweep:
 
     async def _complete(self, catch: Catch) -> None:
         """Ask one by one for what a listing left out; raises Unread, Unlisted."""
-        if catch.bare and (
-            len(catch.bare) > BARE_LIMIT
-            or len(catch.bare) >= catch.declared - 1
-            or any(entry.directory is None for entry in catch.bare)
-        ):
+        if len(catch.bare) > BARE_LIMIT or any(entry.directory is None for entry in catch.bare):
             raise Unlisted(f"{len(catch.bare)} entries came without their lists")
+        if catch.bare:
+            self.reading.whys.add(
+                f"entries without a list, {len(catch.bare)} of them, were asked for one by one"
+            )
         asked = catch.bare + [Listed(name, None, True) for name in catch.missing()]
         catch.bare = []
         catch.add(await self._asker.controls(asked))

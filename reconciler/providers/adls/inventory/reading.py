@@ -22,13 +22,13 @@ from reconciler.core.model import Address, Identity
 from reconciler.providers.adls.client import Refused
 from reconciler.providers.adls.expectation import expect
 from reconciler.providers.adls.ground import Tally, Tract
-from reconciler.providers.adls.inventory import names
 from reconciler.providers.adls.inventory.estate import ground
 from reconciler.providers.adls.inventory.local import judge_run
 from reconciler.providers.adls.inventory.merging import Judged, Spool
-from reconciler.providers.adls.inventory.runs import Chosen, shortfall
-from reconciler.providers.adls.inventory.source import LocalFile, Source, find, wanted
-from reconciler.providers.adls.inventory.units import Cut, cut
+from reconciler.providers.adls.inventory.runs import shortfall
+from reconciler.providers.adls.inventory.source import Source
+from reconciler.providers.adls.inventory.taking import Taken, take
+from reconciler.providers.adls.inventory.units import Cut
 from reconciler.providers.adls.sweep import Unread
 from reconciler.providers.transport import Lost, Unreachable
 
@@ -58,6 +58,8 @@ class Stock:
 
     settings: LakeSettings
     source: Source
+    containers: Sequence[str]
+    """All that are asked about."""
     folder: Path
     """Where fetched files are kept."""
     now: datetime
@@ -69,7 +71,7 @@ class Stock:
     spool: Callable[[Sequence[Tract]], Spool] = lambda tracts: lambda batch: None
     """Where rows that stand by themselves go, given the folders by number."""
     workers: int = 2
-    _opened: asyncio.Task[_Opened] | None = None
+    _opened: asyncio.Task[Taken] | None = None
 
     async def told(self, container: str, tracts: Sequence[Tract]) -> Told:
         """What the newest usable run says of these folders; raises Unread where it says nothing."""
@@ -92,68 +94,69 @@ class Stock:
             hint = "; grant the reading identity Storage Blob Data Reader on that container"
         return f"inventory rule {inventory.rule} in container {inventory.container}: {error}{hint}"
 
-    async def _open(self) -> _Opened:
-        inventory = self.settings.inventory
-        assert inventory is not None
-        asked = wanted(inventory, self.settings.blob, self.settings.resource_id)
-        chosen = await find(self.source, asked, self.now)
+    async def _open(self) -> Taken:
         self.folder.mkdir(parents=True, exist_ok=True)
 
         def fetched(done: int, total: int) -> None:
             self.progress("inventory bytes", done, total)
 
-        files = await self.source.files(chosen.run, self.folder, fetched)
-        units = await asyncio.to_thread(cut, files, chosen.run.manifest.form)
-        _forget(self.folder, files)
-        return _Opened(chosen, units)
+        taken = await take(self.source, self.settings, self.containers, self.now, self.folder, fetched)
+        _forget(self.folder, taken.cut)
+        return taken
 
-    async def _told(self, opened: _Opened, container: str, tracts: Sequence[Tract]) -> Told:
+    async def _told(self, opened: Taken, container: str, tracts: Sequence[Tract]) -> Told:
         run = opened.chosen.run
         told = Told(as_of=opened.chosen.as_of)
-        asked: list[Tract] = []
-        reasons: list[str] = []
-        for tract in tracts:
-            reason = run.misses(container, tract.path)
-            last = self.written.get(tract.address)
-            if not reason and last is not None and last >= run.manifest.began:
-                reason = "written to since the run began"
-            (told.left if reason else asked).append(tract)
-            if reason and reason not in reasons:
-                reasons.append(reason)
-        told.why_left = "; ".join(reasons[:SHOWN])
+        asked, told.left, told.why_left = split(
+            tracts, lambda tract: run.misses(container, tract.path), self.written, run.manifest.began
+        )
         if asked:
             await asyncio.to_thread(self._judge, opened, container, asked, told)
         return told
 
-    def _judge(self, opened: _Opened, container: str, tracts: Sequence[Tract], told: Told) -> None:
-        inventory = self.settings.inventory
-        assert inventory is not None
-        run, units = opened.chosen.run, opened.units
-        view = names.view(
-            run.folder, run.manifest, names.sample(units), container, frozenset(self.settings.containers),
-            inventory.names, inventory.percent_encoded,
-        )  # fmt: skip
+    def _judge(self, opened: Taken, container: str, tracts: Sequence[Tract], told: Told) -> None:
+        run = opened.chosen.run
+        if container in opened.unclear:
+            raise opened.unclear[container]
+        view = opened.views[container]
         here = ground((expect(tract, self.identities) for tract in tracts), secrets.randbits(64))
         by_path = {tract.path: tract for tract in tracts}
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".judging-") as scratch:
             result = judge_run(
-                units, view, here, Path(scratch) / "judged",
+                opened.cut, view, here, Path(scratch) / "judged",
                 workers=self.workers,
                 whole=lambda met, kept: shortfall(run, met, container, kept),
                 progress=lambda done, total: self.progress(f"inventory rows of {container}", done, total),
             )  # fmt: skip
             judged = result.merged(self.spool([by_path[path] for path in here.paths]))
         told.rows = judged.rows
-        _take(told, judged, result.faults, container, tracts)
+        sort_out(told, judged, result.faults, container, tracts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    chosen: Chosen
-    units: Cut
+def split(
+    tracts: Iterable[Tract],
+    misses: Callable[[Tract], str],
+    written: Mapping[Address, datetime],
+    began: datetime,
+) -> tuple[list[Tract], list[Tract], str]:
+    """The folders that a run may be asked about, those that it may not, and why not."""
+    asked: list[Tract] = []
+    left: list[Tract] = []
+    reasons: list[str] = []
+    for tract in tracts:
+        reason = misses(tract)
+        last = written.get(tract.address)
+        if not reason and last is not None and last >= began:
+            reason = "written to since the run began"
+        (left if reason else asked).append(tract)
+        if reason and reason not in reasons:
+            reasons.append(reason)
+    return asked, left, "; ".join(reasons[:SHOWN])
 
 
-def _take(told: Told, judged: Judged, faults: Sequence[str], container: str, tracts: Iterable[Tract]) -> None:
+def sort_out(
+    told: Told, judged: Judged, faults: Sequence[str], container: str, tracts: Iterable[Tract]
+) -> None:
     """Sort folders into those that the run told whole, those that are not there, and gaps."""
     if faults:
         # Any path may be in what could not be read, so that no folder is known whole.
@@ -173,10 +176,10 @@ def _take(told: Told, judged: Judged, faults: Sequence[str], container: str, tra
             told.tallies[tract.path] = judged.tallies[tract.path]
 
 
-def _forget(folder: Path, kept: Sequence[LocalFile]) -> None:
+def _forget(folder: Path, kept: Cut) -> None:
     """Remove what was fetched of other runs."""
-    used = {Path(file.path).parent for file in kept}
+    used = {Path(unit.path).parent for unit in kept.units}
     for found in folder.iterdir():
-        if found.is_dir() and found not in used and not found.name.startswith("."):
+        if used and found.is_dir() and found not in used and not found.name.startswith("."):
             with suppress(OSError):
                 shutil.rmtree(found)

@@ -117,7 +117,7 @@ class Chosen:
     def as_of(self) -> str:
         """The run and its age, in words, for the evidence of a plan."""
         began = self.run.manifest.began
-        text = f"run of {began:%Y-%m-%d %H:%M} UTC, {spelled(self.age)} old"
+        text = f"run of {began:%Y-%m-%d %H:%M} UTC, {spelled(self.age)} old (rule {self.run.manifest.rule})"
         if self.passed:
             text += f"; passed over: {'; '.join(f'{each.place}: {each.text}' for each in self.passed)}"
         return text

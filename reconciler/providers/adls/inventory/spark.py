@@ -7,16 +7,20 @@ This is the one module that names pyspark; it is loaded when somebody asks for t
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
 
+from reconciler.core.errors import Unusable
 from reconciler.providers.adls.inventory.columns import Rows, View
 from reconciler.providers.adls.inventory.estate import Ground, parse
 from reconciler.providers.adls.inventory.kernel import Kind, judge
@@ -70,6 +74,24 @@ def judge_on_spark(
     return result
 
 
+def start(master: str = "") -> SparkSession:
+    """The session of the cluster, or of `master`; raises Unusable where none starts."""
+    # Workers of this machine have to be this Python, where the reconciler is installed.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("reconciler judge")
+    if master:
+        builder = builder.master(master).config("spark.ui.enabled", "false")
+    try:
+        return builder.getOrCreate()
+    except (PySparkException, RuntimeError, OSError) as error:
+        raise Unusable(f"Spark does not start ({said(error)}); it needs Java 17 or newer") from None
+
+
+def said(error: Exception) -> str:
+    """The first line of what Spark says, which is long."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def opened(session: SparkSession, given: Input) -> DataFrame:
     """The columns that are judged, as they are written."""
     if given.form == "parquet":
@@ -77,9 +99,10 @@ def opened(session: SparkSession, given: Input) -> DataFrame:
     else:
         # Quotes are doubled within quotes, and names may hold line breaks (RFC 4180).
         frame = session.read.csv(
-            given.place, header=True, quote='"', escape='"', multiLine=True, inferSchema=False, mode="FAILFAST",
-            encoding="UTF-8", emptyValue="", nullValue="\ufffe", ignoreLeadingWhiteSpace=False,
-            ignoreTrailingWhiteSpace=False, maxCharsPerColumn=-1, unescapedQuoteHandling="RAISE_ERROR",
+            given.place, header=True, quote='"', escape='"', multiLine=True, inferSchema=False,
+            mode="FAILFAST", encoding="UTF-8", emptyValue="", nullValue="\ufffe",
+            ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False, maxCharsPerColumn=-1,
+            unescapedQuoteHandling="RAISE_ERROR",
         )  # fmt: skip
     wanted = [name for name in ("Name", "hdi_isfolder", "Acl", "Group") if name in frame.columns]
     missing = [name for name in ("Name", "hdi_isfolder", "Acl") if name not in wanted]

@@ -16,7 +16,7 @@ from reconciler.core.plan import Status
 from reconciler.emulator.lake.inventory import Order
 from reconciler.emulator.lake.inventory import run as take
 from reconciler.emulator.lake.service import LakeService
-from reconciler.providers.adls import inventories
+from reconciler.providers.adls import inventory
 from reconciler.providers.adls.provider import Lakes
 from reconciler.providers.contract import Checkpoint, Question
 from tests.providers.adls.lake import ACCOUNT, BASE, ODD, TODAY, Lake, folder, lake
@@ -198,7 +198,7 @@ def test_one_odd_list_is_one_gap(here: Lake, tmp_path: Path) -> None:
 
 def test_without_columns_it_is_a_gap(here: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order(here)
-    monkeypatch.setattr(inventories, "find_spec", lambda name: None)
+    monkeypatch.setattr(inventory, "find_spec", lambda name: None)
     told = read(here, tmp_path)
     assert len(told.gaps) == 4
     assert all("install reconciler[lake]" in gap.reason for gap in told.gaps.values())

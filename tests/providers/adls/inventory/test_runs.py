@@ -31,7 +31,7 @@ def test_the_newest_run_is_used(lake: Inventoried) -> None:
     chosen = lake.find()
     assert chosen.run.folder == newest
     assert chosen.run.manifest.objects == len(SMALL) + 8 and chosen.passed == ()
-    assert chosen.as_of == f"run of {chosen.run.manifest.began:%Y-%m-%d %H:%M} UTC, 6 h old"
+    assert chosen.as_of == f"run of {chosen.run.manifest.began:%Y-%m-%d %H:%M} UTC, 6 h old (rule nightly)"
 
 
 FAULTS = [
@@ -86,7 +86,7 @@ def test_the_one_before_it_is_used_instead_and_this_is_told(
     chosen = lake.find()
     assert chosen.run.folder == good
     assert [each.flaw for each in chosen.passed] == [flaw]
-    assert f", 26 h old; passed over: {bad}: " in chosen.as_of
+    assert f", 26 h old (rule nightly); passed over: {bad}: " in chosen.as_of
     assert words in chosen.as_of
 
 
