@@ -81,7 +81,6 @@ class Ground:
             else:
                 home = governed[path] = governed[path[: max(path.rfind("/"), 0)]]
                 yield Landmark(path, home, False, path in self.passages.get(home, ()))
-        yield Landmark("", NOBODY, False, False)
 
     def document(self) -> str:
         """The ground as JSON, for `parse`."""

@@ -22,8 +22,8 @@ import pyarrow as pa
 from reconciler.providers.adls.expectation import Verdict
 from reconciler.providers.adls.inventory.estate import NOBODY, Ground
 from reconciler.providers.adls.inventory.places import (
+    BITS,
     DECLARED,
-    KNOWN,
     LEADS,
     SPOT,
     Hasher,
@@ -114,16 +114,18 @@ class Worker:
         """Judge one block; gives the rows that stand by themselves."""
         rows = self._rows(batch)
         self.sums.read += batch.num_rows
-        inside = np.flatnonzero(rows.homes != NOBODY)
-        self.sums.outside += len(rows.homes) - len(inside)
-        if not len(inside):
-            return None
-        rows.verdicts[inside] = self.table.of(rows.homes[inside], rows.lists[inside], rows.sorts[inside])
+        inside = rows.homes != NOBODY
+        outside = len(inside) - int(np.count_nonzero(inside))
+        self.sums.outside += outside
+        if not outside:
+            rows.verdicts = self.table.of(rows.homes, rows.lists, rows.sorts)
+        else:
+            which = np.flatnonzero(inside)
+            rows.verdicts[which] = self.table.of(rows.homes[which], rows.lists[which], rows.sorts[which])
         alone = rows.verdicts >= Verdict.DRIFT
         self._judge_spots(rows, alone)
-        summed = np.flatnonzero(~alone & (rows.homes != NOBODY))
-        self.sums.add(rows, summed)
-        return self._paths(rows, np.flatnonzero(alone & (rows.homes != NOBODY)))
+        self.sums.add(rows, np.flatnonzero(inside & ~alone))
+        return self._paths(rows, np.flatnonzero(alone))
 
     def _rows(self, batch: pa.RecordBatch) -> Rows:
         names, directories = batch.column("Name"), batch.column("hdi_isfolder")
@@ -152,9 +154,10 @@ class Worker:
         places, texts = self.places, Texts(names)
         # A directory is looked up as itself, since it may be declared; a file where it lies.
         slots = places.slots(texts, np.where(directories, texts.lengths, texts.parents()))
-        places.seen[slots[directories]] = True
-        homes, marks = places.homes[slots], places.marks[slots]
-        known = np.flatnonzero(marks & KNOWN)
+        places.seen[slots[np.flatnonzero(directories)]] = True
+        held = places.held[slots]
+        homes, marks = held >> BITS, held & ((1 << BITS) - 1)
+        known = np.flatnonzero(marks)
         if not len(known):
             return homes, known
         files = known[~directories[known]]
@@ -164,10 +167,10 @@ class Worker:
         beside = files[(marks[files] & LEADS) != 0]
         found = places.find(places.hasher.of(texts, texts.starts[beside], texts.lengths[beside]))
         beside, found = beside[found >= 0], found[found >= 0]
-        own = (places.marks[found] & DECLARED) != 0
-        homes[beside[own]] = places.homes[found[own]]
-        spot = (places.marks[found] & SPOT) != 0
-        return homes, np.sort(np.concatenate([spots, beside[spot]]))
+        there = places.held[found]
+        own = (there & DECLARED) != 0
+        homes[beside[own]] = there[own] >> BITS
+        return homes, np.sort(np.concatenate([spots, beside[(there & SPOT) != 0]]))
 
     def _judge_spots(self, rows: Rows, alone: npt.NDArray[np.bool_]) -> None:
         if not len(rows.spots):
@@ -201,12 +204,14 @@ class Worker:
         yield from self.sums.told(self.lists, self.groups)
         places = self.places
         places.settle()
-        which = np.flatnonzero((places.keys != 0) & (places.homes != NOBODY) & (places.needed | places.seen))
+        which = np.flatnonzero(
+            (places.keys != 0) & (places.held >> BITS != NOBODY) & (places.needed | places.seen)
+        )
         for start in range(0, len(which), BLOCK):
             part = which[start : start + BLOCK]
             yield output(
                 Kind.PLACE,
-                home=places.homes[part],
+                home=places.held[part] >> BITS,
                 count=places.seen[part].astype(np.int64),
                 place=places.keys[part].view(np.int64),
             )

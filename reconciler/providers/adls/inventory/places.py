@@ -12,7 +12,7 @@ nobody can name a directory to be taken for another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,43 +25,73 @@ Hashes: TypeAlias = npt.NDArray[np.uint64]
 Numbers: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-WORD = 8
 LOAD = 0.5
 """The share of slots that may be taken: a fuller table is searched longer, a larger one misses caches."""
+SMALLEST, ROOMY = 1 << 14, 1 << 20
+"""Slots of a table at first: as many as will do for sixteen directories in each landmark, within these."""
 PART = 1 << 13
-"""Rows whose bytes fit into a core's own cache, as each is come back to for every word of it."""
+"""Rows whose bytes fit into a core's own cache, as they are gone through several times."""
+WIDE = 64
+"""Bytes of a name that are mixed in one go: most directories' names are shorter."""
+TAIL = 32
+"""Bytes at the end of a name in which its last slash is looked for first."""
 MIXERS = 61
-"""Multipliers that take turns; names of up to 488 bytes meet each once."""
+"""Multipliers that take turns, one for each eight bytes."""
 SHIFT = np.uint64(29)
-MASKS = np.array([(1 << (8 * size)) - 1 for size in range(WORD + 1)], dtype=np.uint64)
-"""What is left of a word of which so many bytes count."""
 SLASH = 0x2F
 SPOT, DECLARED, LEADS, KNOWN = 1, 2, 4, 8
 """Marks of landmarks: judged by itself; a folder begins here; landmarks lie directly in it; is one."""
+BITS = 4
+"""How many bits marks take."""
+EVERY_OTHER = pa.py_buffer(np.full(PART // 4 + 1, 0x55, dtype=np.uint8))
+"""Validity of a column of which each second value counts."""
 
 
 class Texts:
     """The bytes of many names, where they lie."""
 
     def __init__(self, names: pa.Array) -> None:
-        names = names.cast(pa.binary()).fill_null(b"") if names.null_count else names.cast(pa.binary())
-        held = np.frombuffer(names.buffers()[1], dtype=np.int32)
-        offsets: Numbers = held[names.offset : names.offset + len(names) + 1].astype(np.int64)
-        first, last = (int(offsets[0]), int(offsets[-1])) if len(names) else (0, 0)
-        # Words are read whole, the last one beyond the end of its name.
-        self.data = np.zeros(last - first + WORD, dtype=np.uint8)
-        if last > first:
-            self.data[:-WORD] = np.frombuffer(names.buffers()[2], dtype=np.uint8)[first:last]
-        self.words = np.ndarray((last - first + 1,), dtype="<u8", buffer=self.data, strides=(1,))
-        self.starts: Numbers = offsets[:-1] - first
-        self.lengths: Numbers = offsets[1:] - offsets[:-1]
-        self.names = names
+        names = names.cast(pa.string())
+        self.names = names.fill_null("") if names.null_count else names
+        held = np.frombuffer(self.names.buffers()[1] or bytes(4), dtype=np.int32)
+        self.offsets: Numbers = held[names.offset : names.offset + len(names) + 1].astype(np.int64)
+        self.starts: Numbers = self.offsets[:-1]
+        self.lengths: Numbers = self.offsets[1:] - self.starts
 
     def parents(self) -> Numbers:
         """How many bytes of each name are its directory's: what is before the last slash."""
-        # The last slash is the first one from behind, which is found ten times as fast.
-        behind = pc.find_substring(pc.binary_reverse(self.names), pattern=b"/").to_numpy().astype(np.int64)
-        return np.where(behind < 0, 0, self.lengths - behind - 1)
+        found = np.empty(len(self.starts), dtype=np.int64)
+        for at in range(0, len(found), PART):
+            ends = self.offsets[at + 1 : at + PART + 1]
+            tails = self.cut(np.maximum(self.starts[at : at + PART], ends - TAIL), ends, TAIL, pc.ascii_lpad)
+            slashes = np.packbits(tails == SLASH, axis=1, bitorder="little").view("<u4")[:, 0]
+            # Of 32 bits a float keeps each, so that its exponent is the place of the highest.
+            found[at : at + PART] = np.frexp(slashes.astype(np.float64))[1]
+        far = np.flatnonzero(found == 0)
+        found += self.lengths - (TAIL + 1)
+        if len(far):
+            rest = self.names.take(pa.array(far)).cast(pa.binary())
+            behind = pc.find_substring(pc.binary_reverse(rest), pattern=b"/").to_numpy()
+            found[far] = np.where(behind < 0, 0, self.lengths[far] - behind - 1)
+        return found
+
+    def cut(self, begins: Numbers, ends: Numbers, wide: int, pad: Any) -> npt.NDArray[np.uint8]:
+        """A matrix of so many bytes for each row, filled up with zeros; begins and ends come in order."""
+        # What lies between the pieces makes pieces of its own, which do not count.
+        borders = np.empty(2 * len(begins), dtype=np.int32)
+        borders[0::2], borders[1::2] = begins, ends
+        rows = max(2 * len(begins) - 1, 0)
+        pieces = pa.StringArray.from_buffers(
+            rows, pa.py_buffer(borders), self.names.buffers()[2], EVERY_OTHER, null_count=rows // 2
+        )
+        padded = pad(pieces, wide, "\0").buffers()[2]
+        return np.frombuffer(padded, dtype=np.uint8, count=wide * len(begins)).reshape(-1, wide)
+
+    def slashes(self) -> Numbers:
+        """Where all slashes are, and -1 before them."""
+        first, last = int(self.offsets[0]), int(self.offsets[-1])
+        data = np.frombuffer(self.names.buffers()[2] or b"", dtype=np.uint8)[first:last]
+        return np.concatenate([[-1], np.flatnonzero(data == SLASH) + first])
 
 
 class Hasher:
@@ -72,32 +102,32 @@ class Hasher:
         self.mixers = numbers | np.uint64(1)
 
     def of(self, texts: Texts, starts: Numbers, lengths: Numbers) -> Hashes:
-        """The hashes of as many bytes from each start; never 0, which stands for an empty place."""
-        found = np.empty(len(starts), dtype=np.uint64)
-        for begin in range(0, len(starts), PART):
-            part = slice(begin, begin + PART)
-            self._of(texts, starts[part], lengths[part], found[part])
-        return found
+        """The hashes of as many bytes from each start, in the order of the names; never 0, an empty slot."""
+        found = (lengths + 1).astype(np.uint64) * self.mixers[MIXERS]
+        for at in range(0, len(found), PART):
+            part = slice(at, at + PART)
+            self._mix(texts, starts[part], lengths[part], found[part])
+        return np.maximum(found, np.uint64(1))
 
-    def _of(self, texts: Texts, starts: Numbers, lengths: Numbers, found: Hashes) -> None:
-        words = (lengths + WORD - 1) // WORD
-        longest = int(words.max(initial=0))
-        # In the order of their lengths, those that go on are always the rest of the column.
-        order = np.argsort(words.astype(np.uint8 if longest < 256 else np.int64), kind="stable")
-        ends = np.searchsorted(words[order], np.arange(longest + 1), side="right").tolist()
-        at, left = starts[order], lengths[order]
-        mixed = left.astype(np.uint64) * self.mixers[MIXERS]
-        for number in range(longest):
-            begin, end = ends[number], ends[number + 1]
-            word = texts.words[at[begin:] + WORD * number]
-            word[: end - begin] &= MASKS[left[begin:end] - WORD * number]
-            self._mix(mixed[begin:], word, number)
-        found[order] = np.maximum(mixed, np.uint64(1))
+    def _mix(self, texts: Texts, starts: Numbers, lengths: Numbers, found: Hashes) -> None:
+        self._round(texts, starts, np.minimum(lengths, WIDE), found, 0)
+        done = WIDE
+        while len(rows := np.flatnonzero(lengths > done)):
+            rest = found[rows]
+            self._round(texts, starts[rows] + done, np.minimum(lengths[rows] - done, WIDE), rest, done)
+            found[rows] = rest
+            done += WIDE
 
-    def _mix(self, found: Hashes, word: Hashes, number: int) -> None:
-        found ^= word
-        found *= self.mixers[number % MIXERS]
-        found ^= found >> SHIFT
+    def _round(self, texts: Texts, starts: Numbers, lengths: Numbers, found: Hashes, done: int) -> None:
+        if not len(found):
+            return
+        words = texts.cut(starts, starts + lengths, WIDE, pc.ascii_rpad).view("<u8")
+        high = np.empty_like(found)
+        for number in range(words.shape[1]):
+            found ^= words[:, number]
+            found *= self.mixers[(done // 8 + number) % MIXERS]
+            np.right_shift(found, SHIFT, out=high)
+            found ^= high
 
     def texts(self, texts: Sequence[str]) -> Hashes:
         """The hashes of whole texts."""
@@ -113,8 +143,9 @@ class Places:
 
     def __init__(self, landmarks: Iterable[Landmark], hasher: Hasher) -> None:
         self.hasher = hasher
-        self._make(1 << 14)
-        known = list(landmarks)
+        # The way up ends at the root, whoever is asked about.
+        known = [Landmark("", NOBODY, False, False), *(each for each in landmarks if each.path)]
+        self._make(min(max(SMALLEST, 1 << (16 * len(known)).bit_length()), ROOMY))
         leads = {above(path) for path, _, declared, spot in known if declared or spot}
         marks = [
             KNOWN | SPOT * spot | DECLARED * declared | LEADS * (path in leads)
@@ -124,16 +155,15 @@ class Places:
         self.above = hasher.texts([above(each.path) for each in known])
         self._make_room(len(known))
         slots = self._claim(self.landmarks)
-        self.homes[slots] = [each.home for each in known]
-        self.marks[slots] = marks
+        self.held[slots] = [home << BITS | mark for (_, home, _, _), mark in zip(known, marks, strict=True)]
 
     def _make(self, size: int) -> None:
         self.used = 0
         """How many slots are taken, at most."""
         self.shift = np.uint64(65 - size.bit_length())
         self.keys = np.zeros(size, dtype=np.uint64)
-        self.homes = np.full(size, NOBODY, dtype=np.int32)
-        self.marks = np.zeros(size, dtype=np.uint8)
+        self.held = np.full(size, NOBODY << BITS, dtype=np.int32)
+        """The home, and the marks in its last bits: what is fetched of far memory is fetched once."""
         self.needed = np.zeros(size, dtype=np.bool_)
         """Something was met in it, so that it has to be there itself."""
         self.seen = np.zeros(size, dtype=np.bool_)
@@ -154,7 +184,7 @@ class Places:
         return slots
 
     def settle(self) -> None:
-        """Mark what landmarks lie in as needed, once all rows were met: of others that was done at once."""
+        """Mark what landmarks lie in as needed, once all rows were met; of others that was done at once."""
         slots, upper = self.find(self.landmarks), self.find(self.above)
         while True:
             there = upper[self.seen[slots] | self.needed[slots]]
@@ -197,7 +227,7 @@ class Places:
             # Only the topmost level was found whole, and where slots have moved not even that.
             upper = self.find(parents) if grown or number else upper
             slots = self._claim(hashes)
-            self.homes[slots] = self.homes[upper]
+            self.held[slots] = self.held[upper] >> BITS << BITS
             self.needed[upper] = self.needed[slots] = True
         return slots
 
@@ -206,7 +236,7 @@ class Places:
         if 4 * len(rows) < len(texts.starts):
             texts, rows = Texts(texts.names.take(pa.array(rows))), np.arange(len(rows))
         starts = texts.starts[rows]
-        slashes = np.concatenate([[-1], np.flatnonzero(texts.data[:-WORD] == SLASH)])
+        slashes = texts.slashes()
         last = np.searchsorted(slashes, starts + lengths) - 1
         while len(starts):
             parents = self.hasher.of(texts, starts, np.maximum(slashes[last] - starts, 0))
@@ -226,12 +256,10 @@ class Places:
         if size == len(self.keys):
             return False
         full = np.flatnonzero(self.keys)
-        keys, homes, marks = self.keys[full], self.homes[full], self.marks[full]
-        needed, seen = self.needed[full], self.seen[full]
+        keys, held, needed, seen = self.keys[full], self.held[full], self.needed[full], self.seen[full]
         self._make(size)
         slots = self._claim(keys)
-        self.homes[slots], self.marks[slots] = homes, marks
-        self.needed[slots], self.seen[slots] = needed, seen
+        self.held[slots], self.needed[slots], self.seen[slots] = held, needed, seen
         return True
 
     def _claim(self, hashes: Hashes) -> Numbers:
