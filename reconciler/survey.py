@@ -168,6 +168,8 @@ def read(
     except KeyboardInterrupt:
         # Whoever stops a run does not wait for answers; nothing is written while reading.
         wait = False
+        if checkpoint is not None:
+            checkpoint.leave()
         raise
     finally:
         pool.shutdown(wait=wait, cancel_futures=not wait)

@@ -69,6 +69,16 @@ class Checkpoint:
     """Called with the number of paths that would not be read again after an interruption at this moment."""
     warn: Callable[[str], None] = lambda text: None
     """Called with why something that was kept is not used, or cannot be kept."""
+    _leaving: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_leaving(self, keep: Callable[[], None]) -> None:
+        """From now on, keep what was read this way if nobody waits for the rest; any thread may call it."""
+        self._leaving.append(keep)
+
+    def leave(self) -> None:
+        """Keep all that was read: the reading is interrupted."""
+        for keep in self._leaving:
+            keep()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ These run in processes of their own, by the real clock.
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.emulator.faults import Fault
+from reconciler.emulator.lake.service import LakeService
 from tests.cli.desk import HOME, Desk
 from tests.cli.facts import held
 from tests.stories.story import writes
@@ -111,6 +113,39 @@ def test_stopped_in_a_long_reading(approved: Desk, command: str, number: int) ->
         "reconciler: interrupted; nothing has changed, and 1,204,000 lake paths are kept in a checkpoint: "
         "the same command goes on from there within 6 h\n"
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_reading_of_a_large_lake_goes_on_where_it_was_stopped(approved: Desk, number: int) -> None:
+    service = approved.emulator.services["lake"]
+    assert isinstance(service, LakeService)
+    service.grow("lake", "data", ((f"red/part-{at:07}", False, "") for at in range(150_000)))
+    listing = "comp=list.*prefix=red"
+    fault = Fault(service="lake/.*", target=listing, kind="delay", seconds=300, skip=20, times=None)
+    approved.emulator.world.faults.add(fault)
+    with approved.process("plan") as process:
+        wait(lambda: fault.struck >= 4, process)
+        code, out, err = stop(process, number)
+    assert (code, out) == (130, "")
+    kept = re.search(r"and ([\d,]+) lake paths are kept in a checkpoint: the same command goes on", err)
+    assert kept is not None, (err, listings(approved))
+    approved.emulator.world.faults.clear()
+    first = len(listings(approved))
+    again = approved.spawn("plan")
+    assert f"resumed after {kept[1]} paths" in " ".join(again.out.split())
+    assert len(listings(approved)) - first < 20
+    fresh = approved.spawn("plan", "--fresh")
+    assert "resumed" not in fresh.out
+    assert actions(fresh.out) == actions(again.out)
+    assert "150,003 paths" in fresh.out
+
+
+def listings(desk: Desk) -> list[str]:
+    return [entry.query for entry in desk.emulator.world.log.entries if "comp=list" in entry.query]
+
+
+def actions(out: str) -> list[str]:
+    return [line for line in out.splitlines() if line.lstrip().startswith(("+", "-", "~"))]
 
 
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 3), (signal.SIGTERM, 1)])

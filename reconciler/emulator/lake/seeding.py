@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from reconciler.emulator.directory import Directory
@@ -17,11 +17,13 @@ from reconciler.emulator.lake import acl as acls
 from reconciler.emulator.lake import inventory
 from reconciler.emulator.lake.account import SUPERUSER, Account, Filesystem
 from reconciler.emulator.lake.acl import Acl, AclError
+from reconciler.emulator.lake.growing import Row, grow
 from reconciler.emulator.lake.tree import Folder, Node, walk
 from reconciler.emulator.world import World
 
 ACCOUNT = frozenset({"hns", "retention-days", "container-retention-days", "filesystems", "inventories"})
-FILESYSTEM = frozenset({"root", "metadata", "public-access", "paths"})
+FILESYSTEM = frozenset({"root", "metadata", "public-access", "paths", "trees"})
+TREE = frozenset({"below", "levels"})
 NODE = frozenset(
     {"path", "type", "acl", "sticky", "owner", "group", "size", "content", "metadata", "headers"}
 )
@@ -75,6 +77,32 @@ def _filesystem(directory: Directory, account: Account, name: str, entry: Mappin
     # Parents first, whatever the order in the file: children inherit from them.
     for item in sorted(entry.get("paths") or (), key=lambda item: _parts(item.get("path", ""))):
         _path(directory, account, store, item, where)
+    for item in entry.get("trees") or ():
+        _tree(account, name, item, where)
+
+
+def _tree(account: Account, filesystem: str, item: Mapping[str, Any], where: str) -> None:
+    """Very many paths in one line: each level's names, numbered, and how many there are; the last are files.
+
+    They inherit from the directory that they are below.
+    """
+    where = f"{where}: tree below {item.get('below', '')!r}"
+    _known(where, item, TREE)
+    levels = [(str(name), int(count)) for name, count in item.get("levels") or ()]
+    if not levels or any("#" not in name for name, _ in levels):
+        raise ValueError(f"seed: {where} needs levels, each [name, count] with # where the number goes")
+    grow(account, filesystem, _numbered("/".join(_parts(item.get("below", ""))), levels))
+
+
+def _numbered(above: str, levels: Sequence[tuple[str, int]]) -> Iterator[Row]:
+    (name, count), *rest = levels
+    before, hashes, after = re.split("(#+)", name, maxsplit=1)
+    for number in range(count):
+        own = f"{before}{number:0{len(hashes)}}{after}"
+        path = f"{above}/{own}" if above else own
+        yield path, bool(rest), ""
+        if rest:
+            yield from _numbered(path, rest)
 
 
 def _parts(path: str) -> list[str]:

@@ -76,6 +76,8 @@ class Asker:
     lanes: Lanes
     progress: Callable[[int], None] = lambda count: None
     """Called with the number of paths that were met; below zero where they are met again."""
+    step: Callable[[], None] = lambda: None
+    """Called between two pages, when all that was met is where it belongs."""
     counts: Counts = field(default_factory=Counts)
     _known: dict[bytes, Alike] = field(default_factory=dict)
     _silences: int = 0

@@ -95,11 +95,26 @@ class Catch:
         self._parent, self._home = parent, home
 
     def add(self, entries: Iterable[Listed]) -> None:
-        """Hand over paths that were not met in a listing's order: those that were asked for one by one."""
+        """Hand over paths that were not met in a listing's order: those that were asked for one by one.
+
+        What is kept as samples is the same as if they had been.
+        """
+        other = Catch(
+            plots=self.plots, make=self.make, ways=self.ways, parents=self.parents, places=self.places
+        )
+        other._add(sorted(entries, key=lambda entry: in_order(entry.name)))
+        self.absorb(other)
+
+    def _add(self, entries: Iterable[Listed]) -> None:
         for entry in entries:
             self._watched(entry, self._find(above_of(entry.name)))
             if entry.directory:
                 self.passed.add(entry.name)
+
+    def without(self, directory: str) -> Catch:
+        """The same, but for a directory whose own entry comes from elsewhere."""
+        self.passed.add(directory)
+        return self
 
     def missing(self) -> list[str]:
         """Directories of tracts of which only the children were met, and tracts that were not met at all."""
@@ -107,7 +122,10 @@ class Catch:
         return sorted(asked - self.passed - self.met - set(self.open) - {entry.name for entry in self.bare})
 
     def absorb(self, other: Catch) -> None:
-        """Take over what another stretch of the same listing brought in."""
+        """Take over what another stretch of the same listing brought in.
+
+        Sinks that are no tallies have to share what they hold.
+        """
         for path, sink in other.sinks.items():
             mine = self.sinks.setdefault(path, sink)
             if mine is not sink and isinstance(mine, Tally) and isinstance(sink, Tally):

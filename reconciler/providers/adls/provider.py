@@ -22,9 +22,11 @@ from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAV
 from reconciler.providers.adls.ground import tract
 from reconciler.providers.adls.inventories import inventories
 from reconciler.providers.adls.naming import Names, entry_of
-from reconciler.providers.adls.reading import Inventory, LakeAnswer, Manner, asks, covering, read_lake, tally
+from reconciler.providers.adls.reading import Desk, Inventory, LakeAnswer, Manner, asks, covering, tally
 from reconciler.providers.adls.reporting import Report
+from reconciler.providers.adls.resuming import Scans
 from reconciler.providers.adls.roles import Roles
+from reconciler.providers.adls.sweep import Unread
 from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, silent
 from reconciler.providers.transport import Portal
 
@@ -75,12 +77,7 @@ class Lakes:
             by_lake.setdefault(want.address.installation, []).append(want)
         # Before anything runs on the loop, as the directory is asked, and answers in its own time.
         self._open_shelf(question)
-        spool = self._shelf.spool if self._shelf else None
-        offers = {
-            name: inventories(question, lake, self._readers[name], spool)
-            for name, lake in self._settings.items()
-        }
-        answers = self._run(self._read(question, by_lake, offers))
+        answers = self._answers(question, by_lake)
         alive = [answer for answer in answers if not answer.dead]
         names = Names()
         names.learn(
@@ -102,30 +99,58 @@ class Lakes:
                 report.lake(answer)
         return replace(report.live(), readings=_readings(alive))
 
+    def _answers(self, question: Question, by_lake: Mapping[str, Sequence[Wanted]]) -> list[LakeAnswer]:
+        """What every lake answered; an interruption leaves a checkpoint, where the question names one."""
+        spool = self._shelf.spool if self._shelf else None
+        offers = {
+            name: inventories(question, lake, self._readers[name], spool)
+            for name, lake in self._settings.items()
+        }
+        scans = Scans(
+            # Counts are kept, paths are not: who wants every path has to read every page.
+            checkpoint=None if question.keep_paths else question.checkpoint,
+            progress=lambda done, total: question.progress("lake paths", done, total),
+            written=max(question.written.values(), default=None),
+        )
+
+        async def kept() -> None:
+            scans.write()
+
+        if question.checkpoint is not None:
+            # On the loop, as only between two pages all that was met is where it belongs.
+            question.checkpoint.on_leaving(lambda: self._run(kept()))
+        answers = self._run(self._read(question, by_lake, offers, scans))
+        parts = [part for answer in answers for part in answer.containers.values()]
+        scans.complete(
+            {part.question: part.main.counts.paths for part in parts if not isinstance(part.main, Unread)}
+        )
+        return answers
+
     async def _read(
         self,
         question: Question,
         by_lake: Mapping[str, Sequence[Wanted]],
         offers: Mapping[str, Mapping[str, Inventory]],
+        scans: Scans,
     ) -> list[LakeAnswer]:
-        done = 0
         pages = asyncio.Semaphore(PAGES_AT_ONCE)
-
-        def count(paths: int) -> None:
-            nonlocal done
-            done += paths
-            question.progress("lake paths", done, 0)
 
         async def one(lake: str) -> LakeAnswer:
             wanted = by_lake.get(lake, ())
             if lake not in self._settings:
                 gone = f"the environment names no lake {lake!r} any more"
                 return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=gone)
-            resource_id = self._settings[lake].resource_id.rstrip("/")
-            asked = asks(wanted, question.boundaries, lake)
-            make = self._shelf.sink if self._shelf else tally
-            manner = Manner(count=count, lanes=Lanes(pages=pages), make=make)
-            return await read_lake(self._readers[lake], lake, resource_id, asked, manner, offers[lake])
+            manner = Manner(
+                scans=scans, lanes=Lanes(pages=pages), make=self._shelf.sink if self._shelf else tally
+            )
+            desk = Desk(
+                reader=self._readers[lake],
+                lake=lake,
+                resource_id=self._settings[lake].resource_id.rstrip("/"),
+                manner=manner,
+                inventories=offers[lake],
+            )
+            return await desk.read(asks(wanted, question.boundaries, lake))
 
         watched = {lake for lake in self._settings if covering(question.boundaries, lake)}
         return list(await asyncio.gather(*map(one, sorted(watched | by_lake.keys()))))

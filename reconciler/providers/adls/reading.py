@@ -20,11 +20,11 @@ from reconciler.providers.adls.canonical import SUPERUSER, parsed
 from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader
 from reconciler.providers.adls.documents import FOLDER, TRAVERSE
 from reconciler.providers.adls.ground import Tally, Tract, plots, tract
+from reconciler.providers.adls.resuming import Keeping, Scans, question_of
 from reconciler.providers.adls.roles import Roles, read_roles
 from reconciler.providers.adls.sweep import Reading, Sweep, Unread
 from reconciler.providers.transport import Unreachable
 
-Count = Callable[[int], None]
 WHYS = 2
 """Reasons for not reading as usual that are told; a lake rarely has more, and trees may have one each."""
 
@@ -51,8 +51,8 @@ def tally(tract: Tract) -> Tally:
 class Manner:
     """How a lake is read, whatever is asked of it."""
 
-    count: Count
-    """Called with the number of paths of every page."""
+    scans: Scans
+    """Told of the paths of every page, and where what was read is kept."""
     lanes: Lanes
     make: Callable[[Tract], Tally] = tally
 
@@ -86,6 +86,8 @@ class Answer:
     ask: Ask
     main: Reading | Unread
     aside: Reading | Unread
+    question: str = ""
+    """The fingerprint of what was asked of the service."""
     told: Told | None = None
     """What an inventory had told before anything was asked."""
 
@@ -203,67 +205,71 @@ def within(boundaries: Iterable[Boundary], locator: str) -> list[str]:
     )
 
 
-async def read_lake(
-    reader: LakeReader,
-    lake: str,
-    resource_id: str,
-    asked: Mapping[str, Ask],
-    manner: Manner,
-    inventories: Mapping[str, Inventory],
-) -> LakeAnswer:
-    """Sweep every container of a lake, and ask who holds roles on it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What reading one lake takes."""
 
-    The folders of containers that have an inventory are read from there.
-    """
-    try:
-        await reader.wire.sign_in(STORAGE_SCOPE)
-    except Unreachable as error:
-        return LakeAnswer(lake=lake, containers={}, roles=Roles(lake=lake), dead=str(error))
-    names = sorted(asked)
-    # Boundaries alone make nobody hold anything on a container.
-    held = [name for name in names if asked[name].tracts or asked[name].aside or asked[name].ways]
-    roles, answers = await asyncio.gather(
-        read_roles(reader, lake, resource_id, held),
-        asyncio.gather(
-            *(_container(reader, name, asked[name], manner, inventories.get(name)) for name in names)
-        ),
-    )
-    return LakeAnswer(lake=lake, containers=dict(zip(names, answers, strict=True)), roles=roles)
+    reader: LakeReader
+    lake: str
+    resource_id: str
+    manner: Manner
+    inventories: Mapping[str, Inventory]
+    """By container: its folders are read from there."""
 
+    async def read(self, asked: Mapping[str, Ask]) -> LakeAnswer:
+        """Sweep every container of the lake, and ask who holds roles on it."""
+        try:
+            await self.reader.wire.sign_in(STORAGE_SCOPE)
+        except Unreachable as error:
+            return LakeAnswer(lake=self.lake, containers={}, roles=Roles(lake=self.lake), dead=str(error))
+        names = sorted(asked)
+        # Boundaries alone make nobody hold anything on a container.
+        held = [name for name in names if asked[name].tracts or asked[name].aside or asked[name].ways]
+        roles, answers = await asyncio.gather(
+            read_roles(self.reader, self.lake, self.resource_id, held),
+            asyncio.gather(*(self._container(name, asked[name]) for name in names)),
+        )
+        return LakeAnswer(lake=self.lake, containers=dict(zip(names, answers, strict=True)), roles=roles)
 
-async def _container(
-    reader: LakeReader,
-    container: str,
-    ask: Ask,
-    manner: Manner,
-    inventory: Inventory | None,
-) -> Answer:
-    async def swept(tracts: Sequence[Tract], ways: Iterable[str], parents: Iterable[str]) -> Reading | Unread:
+    async def _container(self, container: str, ask: Ask) -> Answer:
+        told, untold = await _told(self.inventories.get(container), container, ask.tracts)
+        left = told.left if told else [each for each in ask.tracts if each.path not in untold]
+        ways, parents = frozenset(ask.ways), frozenset(ask.parents)
+        question = question_of(plots(left), ways, parents, f"{self.reader.endpoints.blob}/{container}")
+        keeping = self.manner.scans.keeping(f"{self.lake}/{container}", question)
+        main = await self._swept(container, left, ways, parents, keeping)
+        if isinstance(main, Reading):
+            main.sinks.update(told.tallies if told else {})
+            main.unread.update(told.unread if told else untold)
+        aside = main
+        if ask.aside and isinstance(main, Reading):
+            aside = await self._swept(container, ask.aside)
+        return Answer(ask, main, aside, question, told)
+
+    async def _swept(
+        self,
+        container: str,
+        tracts: Sequence[Tract],
+        ways: frozenset[str] = frozenset(),
+        parents: frozenset[str] = frozenset(),
+        keeping: Keeping | None = None,
+    ) -> Reading | Unread:
         sweep = Sweep(
-            reader=reader,
+            reader=self.reader,
             container=container,
             plots=plots(tracts),
-            make=manner.make,
-            ways=frozenset(ways),
-            parents=frozenset(parents),
-            progress=manner.count,
-            lanes=manner.lanes,
+            make=self.manner.make,
+            ways=ways,
+            parents=parents,
+            progress=self.manner.scans.count,
+            lanes=self.manner.lanes,
             split=True,
+            keeping=keeping,
         )
         try:
             return await sweep.run()
         except Unread as error:
             return error
-
-    told, untold = await _told(inventory, container, ask.tracts)
-    left = told.left if told else [each for each in ask.tracts if each.path not in untold]
-    main = await swept(left, ask.ways, ask.parents)
-    if isinstance(main, Reading):
-        main.sinks.update(told.tallies if told else {})
-        main.unread.update(told.unread if told else untold)
-    if not ask.aside or isinstance(main, Unread):
-        return Answer(ask, main, main, told)
-    return Answer(ask, main, await swept(ask.aside, (), ()), told)
 
 
 async def _told(

@@ -54,6 +54,8 @@ class Region:
     """Guesses behind which something was."""
     misses: int = 0
     cuts: int = 0
+    resumed: int = 0
+    """Of the paths, those that an interrupted reading had met."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _levels: int = 0
     """Levels that are being looked at."""
@@ -82,6 +84,7 @@ class Region:
             if not isinstance(error, asyncio.CancelledError):
                 # What comes instead of it meets these paths again.
                 self.asker.met(-self.paths)
+                self.asker.counts.resumed -= self.resumed
             raise
         return self.catch
 
@@ -103,6 +106,7 @@ class Region:
                     await self._wait_for_the_next(stretch, page)
                     self._take(stretch, page)
                     self._divide()
+                    self.asker.step()
             if stretch in self.stretches:
                 await self._seam(stretch)
                 await self._own(stretch)
@@ -122,9 +126,21 @@ class Region:
                 self.asker.lanes.starts = False
                 self._drop(stretch)
                 return None
+            if stretch.resumed and error.status in (400, 404):
+                self._begin_again(stretch)
+                return None
             if error.status in (400, 403):
                 raise Unlisted(str(error)) from error
             raise self.asker.unread(stretch.prefix.rstrip("/"), error) from error
+
+    def _begin_again(self, stretch: Stretch) -> None:
+        """Read a stretch from its beginning: its marker is no longer known."""
+        self.paths -= stretch.paths
+        self.asker.met(-stretch.paths)
+        self.asker.counts.resumed -= stretch.paths
+        self.resumed -= stretch.paths
+        stretch.catch, stretch.paths, stretch.marker, stretch.resumed = self.make(), 0, "", False
+        stretch.pages, stretch.count, stretch.low, stretch.last = 0, 0, "", ""
 
     async def _wait_for_the_next(self, stretch: Stretch, page: Page) -> None:
         """Go beyond the end of a stretch only once it is sure that there is another behind it."""
@@ -145,6 +161,7 @@ class Region:
             stretch.met, stretch.done = entries[at].name, True
             entries = entries[:at]
         stretch.pages += 1
+        stretch.resumed = False
         if entries:
             stretch.catch.take(entries)
             stretch.first = stretch.first or entries[0].name
@@ -222,7 +239,9 @@ class Region:
             if found is None:
                 return
             own = own._replace(acl=found.acl, group=found.group)
+        stretch.own = None
         stretch.catch.add([own])
+        stretch.paths += 1
         self.paths += 1
         self.asker.met(1)
 

@@ -47,6 +47,8 @@ class Stretch:
     met: str = ""
     """The path at which it ended because the next stretch has it."""
     done: bool = False
+    resumed: bool = False
+    """Whether its marker is from an interrupted reading: the service may not know it any more."""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it is known whether there is anything in it."""
     looked: dict[str, float] = field(default_factory=dict)

@@ -22,8 +22,10 @@ from reconciler.providers.adls.client import PAGE, Control, LakeReader, Refused
 from reconciler.providers.adls.ground import Plots, Sink, Tally, Tract
 from reconciler.providers.adls.listing import Listed, PageError
 from reconciler.providers.adls.region import BARE_LIMIT, Region
+from reconciler.providers.adls.resuming import NOWHERE, Keeping, Unkept
+from reconciler.providers.adls.saving import DoneState, LeftState, unpack
 from reconciler.providers.adls.stretch import Sprawl
-from reconciler.providers.adls.walk import walk
+from reconciler.providers.adls.walk import Walk
 from reconciler.providers.transport import Lost, Unreachable
 
 TOGETHER = 4
@@ -55,23 +57,31 @@ class Sweep:
     container: str
     plots: Plots
     make: Callable[[Tract], Sink]
-    """Several are made for one tract where `split` is set: such sinks have to be tallies."""
+    """Several are made for one tract: they are tallies, or share what they hold."""
     ways: frozenset[str] = frozenset()
     parents: frozenset[str] = frozenset()
     progress: Callable[[int], None] = lambda count: None
     """Called with the number of paths of every page; below zero where pages have to be read again."""
     lanes: Lanes = field(default_factory=Lanes)
     split: bool = False
-    """Whether large trees are read by several readers at once."""
+    """Whether large trees are read by several readers at once, so that paths are met in no order."""
+    keeping: Keeping | None = None
+    """Where what was read is kept for the case of an interruption; such sinks have to be tallies."""
     reading: Reading = field(default_factory=Reading)
     _asker: Asker = field(init=False)
+    _keeping: Keeping | Unkept = field(init=False)
     _ordered: list[str] = field(init=False)
     _places: frozenset[str] = field(init=False)
     _seen_parents: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._keeping = self.keeping or NOWHERE
         self._asker = Asker(
-            reader=self.reader, container=self.container, lanes=self.lanes, progress=self.progress
+            reader=self.reader,
+            container=self.container,
+            lanes=self.lanes,
+            progress=self.progress,
+            step=self._keeping.step,
         )
         self.reading.counts = self._asker.counts
         self._ordered = sorted(self.plots)
@@ -154,18 +164,54 @@ class Sweep:
 
     async def _region(self, above: str, whole: Callable[[Region], bool] = lambda region: True) -> Catch:
         """Everything below a directory by List Blobs; raises Unread, Unlisted, Sprawl."""
-        prefix = above + "/" if above else ""
-
-        async def read(split: bool, remember: bool) -> Catch:
-            make = self._catches(above, remember=remember)
-            region = Region(asker=self._asker, prefix=prefix, make=make, split=split, whole=whole)
-            return await region.read()
-
+        prefix, key = above + "/" if above else "", f"list {above}"
+        make = self._catches(above)
+        region = Region(asker=self._asker, prefix=prefix, make=make, split=self.split, whole=whole)
+        taken = self._resume(key, region)
+        if taken is not None:
+            return taken
+        self._keeping.begin(key, region)
         try:
-            return await read(self.split, False)
+            catch = await region.read()
         except Disorder as error:
+            self._keeping.drop(key)
             self.reading.whys.add(f"read by one reader alone, as its order is not the known one: {error}")
-            return await read(False, True)
+            make = self._catches(above, remember=True)
+            return await Region(asker=self._asker, prefix=prefix, make=make, split=False, whole=whole).read()
+        except (Sprawl, Unlisted) as error:
+            self._keeping.leave(key, str(error))
+            raise
+        except Unread:
+            self._keeping.drop(key)
+            raise
+        self._keeping.end(key, region.paths, catch)
+        return catch
+
+    def _resume(self, key: str, work: Region | Walk) -> Catch | None:
+        """Let a reading go on from where an interrupted one was; what that had read to its end, if it had.
+
+        Raises Sprawl, Unlisted where that is what the interrupted one found.
+        """
+        state = self._keeping.saved(key)
+        if state is None:
+            return None
+        if isinstance(state, LeftState):
+            self._keeping.leave(key, state.why)
+            raise Unlisted(state.why) if state.why else Sprawl
+        try:
+            paths = unpack(state, self._keeping.texts, work)
+        except ValueError as error:
+            self._keeping.reject(error)
+            work.catch = work.make()
+            return None
+        self._asker.met(paths)
+        self._asker.counts.resumed += paths
+        if isinstance(work, Walk):
+            self._asker.counts.walked += paths
+        if isinstance(state, DoneState):
+            self._keeping.end(key, paths, work.catch)
+            return work.catch
+        return None
 
     async def _together(self, above: str, roots: Sequence[str]) -> bool:
         """List a whole region; False where it holds too much that nobody declared, or may not be listed."""
@@ -219,15 +265,26 @@ class Sweep:
         return catch
 
     async def _walked(self, root: str, found: Control) -> Catch:
-        async def read(remember: bool) -> Catch:
-            catch = self._catches(root, remember=remember)()
-            catch.add([Listed(root, found.acl, True, found.group)])
-            return await walk(self._asker, root, catch)
+        def walk(remember: bool) -> Walk:
+            make = self._catches(root, remember=remember)
+            # The root's own entry is in no listing of it, and is known already.
+            return Walk(asker=self._asker, root=root, make=lambda: make().without(root))
 
-        try:
-            return await read(False)
-        except Disorder:
-            return await read(True)
+        key, work = f"walk {root}", walk(False)
+        catch = self._resume(key, work)
+        if catch is None:
+            self._keeping.begin(key, work)
+            try:
+                catch = await work.read()
+                self._keeping.end(key, work.paths, catch)
+            except Disorder:
+                self._keeping.drop(key)
+                catch = await walk(True).read()
+            except Unread:
+                self._keeping.drop(key)
+                raise
+        catch.add([Listed(root, found.acl, True, found.group)])
+        return catch
 
     async def _complete(self, catch: Catch) -> None:
         """Ask one by one for what a listing left out; raises Unread, Unlisted."""

@@ -7,6 +7,8 @@ list; those of one page are asked for while the next page is on its way.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from reconciler.providers.adls.acl import AclError, of_mode
 from reconciler.providers.adls.asking import Asker, Unread
@@ -19,45 +21,86 @@ SEARCH_LIMIT = 200
 """Directories that are looked into to name the one that may not be read."""
 
 
-async def walk(asker: Asker, root: str, catch: Catch) -> Catch:
-    """Everything below a directory, taken into `catch`; raises Unread, Disorder."""
-    paths = 0
-    met = {""}
-    ahead = asyncio.ensure_future(_page(asker, root, ""))
-    try:
-        while True:
-            names = await ahead
-            more = names.continuation
-            if more and more in met:
-                raise Unread(f"the listing of {asker.container}/{root} goes round in circles")
-            met.add(more)
-            if more:
-                ahead = asyncio.ensure_future(_page(asker, root, more))
-            entries = [_plain(path) for path in names.paths]
-            if any(entry.name == root for entry in entries):
-                raise Unread(f"{asker.container}/{root} is a file, not a folder")
-            asker.met(len(entries))
-            asker.counts.walked += len(entries)
-            paths += len(entries)
-            catch.take(await _with_lists(asker, entries))
-            if not more:
-                catch.add(await asker.controls(Listed(name, None, True) for name in catch.missing()))
-                return catch
-    except BaseException as error:
-        ahead.cancel()
-        if not isinstance(error, asyncio.CancelledError):
-            asker.met(-paths)
-            asker.counts.walked -= paths
-        raise
+@dataclass(slots=True, kw_only=True)
+class Walk:
+    """One reading of everything below a directory."""
 
+    asker: Asker
+    root: str
+    make: Callable[[], Catch]
+    catch: Catch = field(init=False)
+    continuation: str = ""
+    """Where the next page begins that was not taken yet."""
+    whole: bool = False
+    """Whether the last page was taken."""
+    paths: int = 0
+    resumed: int = 0
+    """Of the paths, those that an interrupted reading had met."""
 
-async def _page(asker: Asker, root: str, continuation: str) -> Names:
-    try:
-        return await asker.names(root, continuation, recursive=True)
-    except Refused as error:
-        raise await _refusal(asker, root, error) from error
-    except (Unreachable, Lost) as error:
-        raise asker.unread(root, error) from error
+    def __post_init__(self) -> None:
+        self.catch = self.make()
+
+    async def read(self) -> Catch:
+        """Everything below; raises Unread, Disorder."""
+        try:
+            if not self.whole:
+                await self._pages()
+            missing = [Listed(name, None, True) for name in self.catch.missing()]
+            self.catch.add(await self.asker.controls(missing))
+        except Exception:
+            # What comes instead of it meets these paths again.
+            self._forget()
+            raise
+        return self.catch
+
+    async def _pages(self) -> None:
+        met = {""}
+        ahead = asyncio.ensure_future(self._page(self.continuation))
+        try:
+            while True:
+                names = await ahead
+                more = names.continuation
+                if more and more in met:
+                    raise Unread(f"the listing of {self.asker.container}/{self.root} goes round in circles")
+                met.add(more)
+                if more:
+                    ahead = asyncio.ensure_future(self._page(more))
+                await self._take([_plain(path) for path in names.paths], more)
+                if not more:
+                    return
+                self.asker.step()
+        finally:
+            if not ahead.cancel() and not ahead.cancelled():
+                ahead.exception()  # Whatever came of it, nobody waits for it any more.
+
+    async def _take(self, entries: list[Listed], more: str) -> None:
+        if any(entry.name == self.root for entry in entries):
+            raise Unread(f"{self.asker.container}/{self.root} is a file, not a folder")
+        found = await _with_lists(self.asker, entries)
+        self.catch.take(found)
+        self.continuation, self.whole = more, not more
+        self.paths += len(found)
+        self.asker.met(len(found))
+        self.asker.counts.walked += len(found)
+
+    async def _page(self, continuation: str) -> Names:
+        try:
+            return await self.asker.names(self.root, continuation, recursive=True)
+        except Refused as error:
+            if continuation and continuation == self.continuation and self.resumed == self.paths:
+                # The service does not know any more where an interrupted reading stopped.
+                self._forget()
+                self.catch, self.paths, self.resumed, self.continuation = self.make(), 0, 0, ""
+                return await self._page("")
+            raise await _refusal(self.asker, self.root, error) from error
+        except (Unreachable, Lost) as error:
+            raise self.asker.unread(self.root, error) from error
+
+    def _forget(self) -> None:
+        """Uncount what was met: it is met again, or does not count."""
+        self.asker.met(-self.paths)
+        self.asker.counts.walked -= self.paths
+        self.asker.counts.resumed -= self.resumed
 
 
 async def _with_lists(asker: Asker, entries: list[Listed]) -> list[Listed]:

@@ -153,3 +153,26 @@ def test_very_many_paths_are_grown_and_listed() -> None:
         lake.service.grow(ACCOUNT, "curated", [("x", False, "nonsense")])
     with pytest.raises(ValueError, match="goes through the file"):
         lake.service.grow(ACCOUNT, "curated", [("f", False, ""), ("f/x", False, "")])
+
+
+def test_a_tree_of_many_paths_in_one_line() -> None:
+    folder = {"path": "top", "acl": "user:ana@corp.example:r-x,default:user:ana@corp.example:r-x"}
+    tree = {"below": "top/days", "levels": [["day=##", 3], ["part-###.csv", 2]]}
+    lakes = {"datalake": {"filesystems": {"curated": {"paths": [folder], "trees": [tree]}}}}
+    _, services = seeded(lakes)
+    dumped = services["lake"].dump()["datalake"]["filesystems"]["curated"]["paths"]
+    paths = {item["path"]: item for item in dumped}
+    assert sorted(path for path in paths if path.startswith("top/days/day=01")) == [
+        "top/days/day=01",
+        "top/days/day=01/part-000.csv",
+        "top/days/day=01/part-001.csv",
+    ]
+    assert len(paths) == 2 + 3 + 6
+    assert "user:ana@corp.example:r-x" in paths["top/days/day=02/part-001.csv"]["acl"]
+
+
+@pytest.mark.parametrize("levels", [[], [["part", 2]]])
+def test_a_tree_without_numbers_is_refused(levels: list[Any]) -> None:
+    tree = {"below": "top", "levels": levels}
+    with pytest.raises(ValueError, match="needs levels"):
+        seeded({"datalake": {"filesystems": {"curated": {"trees": [tree]}}}})

@@ -33,6 +33,8 @@ SERVICES = [
     {"list_blobs_start_from": "relative"},
     {"list_blobs_order": "names"},
     {"list_blobs_order": "names", "list_blobs_start_from": "refused"},
+    {"list_blobs_permissions": "refused"},
+    {"list_blobs_permissions": "without-acl"},
 ]
 Paths = dict[str, bool]
 
