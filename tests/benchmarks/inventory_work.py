@@ -6,6 +6,7 @@ in as many processes, whose batches are counted and dropped.  Prints what it too
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import resource
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reconciler.cli_process import COLLECT_AFTER
 from reconciler.providers.adls.expectation import Verdict
 from reconciler.providers.adls.inventory.columns import Rows, View
 from reconciler.providers.adls.inventory.engine import run
@@ -106,6 +108,8 @@ def deliver(folder: Path, form: str, workers: int) -> dict[str, float]:
 
 def main(what: str, folder: str, form: str, workers: str) -> dict[str, float]:
     """What one run took: beside seconds by the clock, CPU seconds and MiB of this process and its workers."""
+    # As the command has it.
+    gc.set_threshold(*COLLECT_AFTER)
     took = (judge if what == "judge" else deliver)(Path(folder), form, int(workers))
     own, theirs = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return took | {

@@ -108,6 +108,8 @@ class Tally:
 
     def settle(self) -> None:
         """Put sorts of paths in the order in which one reader alone would have met them."""
+        if len(self.counts) == 1:
+            return
         first = sorted(self.counts, key=lambda key: in_order(self.samples[key][0]))
         self.counts = {key: self.counts[key] for key in first}
 

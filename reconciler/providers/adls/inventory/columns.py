@@ -159,13 +159,16 @@ class _Names:
             return pa.array([], pa.string())
         if not _lengths(names).all():
             raise self._fault(met, "a row has an empty Name")
-        try:
-            # From bytes to text everything is looked at.
-            names = names.cast(pa.string())
-        except pa.ArrowInvalid:
-            raise self._fault(met, "a Name is no UTF-8") from None
-        data = np.frombuffer(names.buffers()[2], dtype=np.uint8)
-        ended = data[_offsets(names)[1:] - 1] == SLASH
+        offsets, data = _offsets(names), np.frombuffer(names.buffers()[2], dtype=np.uint8)
+        if data[offsets[0] : offsets[-1]].max() < 0x80:
+            names = names.view(pa.string())
+        else:
+            try:
+                # From bytes to text each name is looked at.
+                names = names.cast(pa.string())
+            except pa.ArrowInvalid:
+                raise self._fault(met, "a Name is no UTF-8") from None
+        ended = data[offsets[1:] - 1] == SLASH
         return pc.ascii_rtrim(names, "/") if ended.any() else names
 
     def _decoded(self, names: pa.Array, met: int) -> pa.Array:

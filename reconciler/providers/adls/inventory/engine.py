@@ -89,14 +89,13 @@ def run(
 
     Where it raises, be it for Ctrl-C, no worker is left, and the parts are no result.
     """
-    crew = _Crew(works, progress)
+    crew = _Crew(works, ground.document(), progress)
     context = multiprocessing.get_context("spawn")
-    document = ground.document()
     with ExitStack() as stack:
         for number in range(max(1, min(workers, len(works)))):
             ours, theirs = context.Pipe()
             path = parts / f"part-{number:04}.parquet"
-            process = context.Process(target=_work, args=(theirs, document, str(path)), daemon=True)
+            process = context.Process(target=_work, args=(theirs, str(path)), daemon=True)
             stack.callback(_end, process, ours)
             process.start()
             # Kept open here, it would never tell that the worker is gone.
@@ -111,6 +110,8 @@ class _Crew:
     """Hands out work, and hears of it."""
 
     works: Sequence[Work]
+    document: str
+    """The ground; workers ask for it, as nobody could be started while it is on its way."""
     progress: Progress
     ran: Ran = field(default_factory=Ran)
     workers: dict[Connection, BaseProcess] = field(default_factory=dict)
@@ -134,7 +135,8 @@ class _Crew:
                 except (EOFError, OSError):
                     raise self._died(pipe) from None
                 self._hear(pipe, message)
-                self.progress(self.ran.met, total)
+                if message[0] in ("next", "rows"):
+                    self.progress(self.ran.met, total)
 
     def _hear(self, pipe: Connection, message: tuple[str, Any]) -> None:
         match message:
@@ -143,6 +145,8 @@ class _Crew:
                 self.ran.rows += kept
             case "fault", fault:
                 self.ran.faults.append(fault)
+            case "ground", _:
+                self._send(pipe, self.document)
             case "next", _:
                 self._hand(pipe)
             case "failed", text:
@@ -154,8 +158,11 @@ class _Crew:
         work = self.works[self.handed] if self.handed < len(self.works) else None
         self.doing[pipe] = f"it judged {work.place}" if work else "it wrote its result"
         self.handed += 1
+        self._send(pipe, work)
+
+    def _send(self, pipe: Connection, what: Work | str | None) -> None:
         try:
-            pipe.send(work)
+            pipe.send(what)
         except OSError:
             raise self._died(pipe) from None
 
@@ -184,12 +191,13 @@ def _end(process: BaseProcess, pipe: Connection) -> None:
         process.join()
 
 
-def _work(pipe: Connection, document: str, path: str) -> None:
+def _work(pipe: Connection, path: str) -> None:
     """What a worker does, in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pa.set_cpu_count(1)
     try:
-        write_part(judge(_batches(pipe), parse(document)), Path(path))
+        pipe.send(("ground", None))
+        write_part(judge(_batches(pipe), parse(pipe.recv())), Path(path))
         pipe.send(("done", None))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # Nobody is waiting for it any more.

@@ -10,7 +10,7 @@ lists that a worker meets, never with its rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, TypeAlias
@@ -26,15 +26,18 @@ from reconciler.providers.adls.inventory.places import (
     DECLARED,
     LEADS,
     SPOT,
+    Flags,
     Hasher,
     Numbers,
     Places,
     Texts,
 )
-from reconciler.providers.adls.inventory.verdicts import Codes, Verdicts, Words
+from reconciler.providers.adls.inventory.verdicts import Codes, Sorts, Verdicts, Words
 
 BLOCK = 1 << 16
 """Rows that are worked on at once: their columns fit into the processor's caches."""
+TOGETHER = 1 << 13
+"""Rows that stand by themselves and are given at once: a batch costs as much as some hundred rows."""
 
 
 class Kind(IntEnum):
@@ -91,13 +94,13 @@ class Rows:
     """One block of rows, as numbers."""
 
     names: pa.Array
-    directories: npt.NDArray[np.bool_]
+    directories: Flags
     lists: Codes
     groups: Codes
-    homes: npt.NDArray[np.int32]
-    sorts: npt.NDArray[np.uint8]
-    verdicts: npt.NDArray[np.uint8]
-    spots: npt.NDArray[np.int64]
+    homes: Codes
+    sorts: Sorts
+    verdicts: Sorts
+    spots: Numbers
     """Rows that are spots of their folders."""
 
 
@@ -109,6 +112,7 @@ class Worker:
         self.lists, self.groups = Words(), Words()
         self.table = Verdicts(ground, self.lists, self.groups)
         self.sums = Sums(len(ground.paths))
+        self.alone = Alone(self.lists, self.groups)
 
     def take(self, batch: pa.RecordBatch) -> pa.RecordBatch | None:
         """Judge one block; gives the rows that stand by themselves."""
@@ -123,9 +127,10 @@ class Worker:
             which = np.flatnonzero(inside)
             rows.verdicts[which] = self.table.of(rows.homes[which], rows.lists[which], rows.sorts[which])
         alone = rows.verdicts >= Verdict.DRIFT
-        self._judge_spots(rows, alone)
-        self.sums.add(rows, np.flatnonzero(inside & ~alone))
-        return self._paths(rows, np.flatnonzero(alone))
+        alone[rows.spots] = True
+        self._judge_spots(rows)
+        self.sums.add(rows, inside & ~alone)
+        return self.alone.add(rows, np.flatnonzero(alone))
 
     def _rows(self, batch: pa.RecordBatch) -> Rows:
         names, directories = batch.column("Name"), batch.column("hdi_isfolder")
@@ -147,9 +152,7 @@ class Worker:
             spots=spots,
         )
 
-    def _places(
-        self, names: pa.Array, directories: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    def _places(self, names: pa.Array, directories: Flags) -> tuple[Codes, Numbers]:
         """The folder of each row, and the rows that are spots of theirs."""
         places, texts = self.places, Texts(names)
         # A directory is looked up as itself, since it may be declared; a file where it lies.
@@ -172,35 +175,17 @@ class Worker:
         homes[beside[own]] = there[own] >> BITS
         return homes, np.sort(np.concatenate([spots, beside[(there & SPOT) != 0]]))
 
-    def _judge_spots(self, rows: Rows, alone: npt.NDArray[np.bool_]) -> None:
-        if not len(rows.spots):
-            return
-        alone[rows.spots] = True
-        paths = rows.names.take(pa.array(rows.spots)).to_pylist()
-        columns = (column[rows.spots].tolist() for column in (rows.homes, rows.lists, rows.sorts))
-        found = [self.table.of_spot(home, path, text, sort)
-                 for path, home, text, sort in zip(paths, *columns, strict=True)]  # fmt: skip
-        rows.verdicts[rows.spots] = found
-
-    def _paths(self, rows: Rows, which: npt.NDArray[np.int64]) -> pa.RecordBatch | None:
-        if not len(which):
-            return None
-        spots = np.zeros(len(rows.homes), dtype=np.bool_)
-        spots[rows.spots] = True
-        return output(
-            Kind.PATH,
-            home=rows.homes[which],
-            path=rows.names.take(pa.array(which)),
-            directory=rows.directories[which],
-            acl=spelled(self.lists, rows.lists[which]),
-            group=spelled(self.groups, rows.groups[which]),
-            spot=spots[which],
-            verdict=rows.verdicts[which].astype(np.int8),
-            count=np.ones(len(which), dtype=np.int64),
-        )
+    def _judge_spots(self, rows: Rows) -> None:
+        spots = rows.spots
+        if len(spots):
+            names = rows.names.take(pa.array(spots))
+            columns = rows.homes[spots], rows.lists[spots], rows.sorts[spots]
+            rows.verdicts[spots] = self.table.of_spots(*columns, names)
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         """What can only be said after the last row."""
+        if self.alone.rows:
+            yield self.alone.told()
         yield from self.sums.told(self.lists, self.groups)
         places = self.places
         places.settle()
@@ -215,6 +200,48 @@ class Worker:
                 count=places.seen[part].astype(np.int64),
                 place=places.keys[part].view(np.int64),
             )
+
+
+@dataclass(slots=True)
+class Alone:
+    """Rows that stand by themselves, held until there are enough to make a batch of."""
+
+    lists: Words
+    groups: Words
+    rows: int = 0
+    _names: list[pa.Array] = field(default_factory=list)
+    _columns: list[Sequence[npt.NDArray[Any]]] = field(default_factory=list)
+
+    def add(self, rows: Rows, which: Numbers) -> pa.RecordBatch | None:
+        """Take some of the rows; gives a batch once there are enough."""
+        if not len(which):
+            return None
+        spots = np.zeros(len(rows.homes), dtype=np.bool_)
+        spots[rows.spots] = True
+        columns = (rows.homes, rows.directories, rows.lists, rows.groups, spots, rows.verdicts)
+        self._names.append(rows.names.take(pa.array(which)))
+        self._columns.append([column[which] for column in columns])
+        self.rows += len(which)
+        return self.told() if self.rows >= TOGETHER else None
+
+    def told(self) -> pa.RecordBatch:
+        """All of them, which are held no longer."""
+        homes, directories, lists, groups, spots, verdicts = (
+            np.concatenate(column) for column in zip(*self._columns, strict=True)
+        )
+        names = pa.concat_arrays(self._names)
+        self.rows, self._names, self._columns = 0, [], []
+        return output(
+            Kind.PATH,
+            home=homes,
+            path=names,
+            directory=directories,
+            acl=spelled(self.lists, lists),
+            group=spelled(self.groups, groups),
+            spot=spots,
+            verdict=verdicts.astype(np.int8),
+            count=np.ones(len(homes), dtype=np.int64),
+        )
 
 
 Alike: TypeAlias = tuple[int, int, bool, int]
@@ -240,17 +267,19 @@ class Sums:
         self.plain = np.zeros(2 * self.homes, dtype=np.int64)
         self.example = np.zeros(2 * self.homes, dtype=np.int32)
 
-    def add(self, rows: Rows, which: npt.NDArray[np.int64]) -> None:
+    def add(self, rows: Rows, which: Flags) -> None:
         """Count rows that are in step."""
-        verdicts = rows.verdicts[which]
-        plain = which[verdicts == Verdict.PLAIN]
-        alike = 2 * rows.homes[plain].astype(np.int64) + rows.directories[plain]
+        plain = which & (rows.verdicts == Verdict.PLAIN)
+        alike = rows.homes << 1
+        alike |= rows.directories
+        alike = alike[plain]
         np.add.at(self.plain, alike, 1)
         self.example[alike] = rows.lists[plain]
-        if len(plain) < len(which):
-            self._note(rows, which[verdicts == Verdict.NOTED])
+        noted = which & (rows.verdicts == Verdict.NOTED)
+        if noted.any():
+            self._note(rows, np.flatnonzero(noted))
 
-    def _note(self, rows: Rows, which: npt.NDArray[np.int64]) -> None:
+    def _note(self, rows: Rows, which: Numbers) -> None:
         homes, lists, groups = (column[which] for column in (rows.homes, rows.lists, rows.groups))
         directories = rows.directories[which]
         first, counts, sorts = alike(homes, lists, directories, groups)

@@ -20,7 +20,7 @@ from reconciler.providers.adls.expectation import Verdict
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally, in_order
 from reconciler.providers.adls.inventory.estate import Ground
 from reconciler.providers.adls.inventory.kernel import OUTPUT, Kind, alike
-from reconciler.providers.adls.inventory.places import Hasher, Hashes, Places, Texts
+from reconciler.providers.adls.inventory.places import Hasher, Places, Texts
 from reconciler.providers.adls.inventory.verdicts import Words
 
 PATHS = pa.schema(
@@ -83,8 +83,9 @@ class Merger:
         self.judged = Judged(ground=ground)
         self.met = Places((), Hasher(ground.key))
         self.lists, self.groups = Words(), Words()
-        self.places: list[tuple[npt.NDArray[np.int32], Hashes]] = []
-        self.seen: list[Hashes] = []
+        self.plain = np.zeros(2 * len(ground.paths), dtype=np.int64)
+        self.example = np.zeros(2 * len(ground.paths), dtype=np.int32)
+        self.places: list[tuple[npt.NDArray[Any], ...]] = []
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Take one batch of what `judge` gives."""
@@ -148,13 +149,31 @@ class Merger:
             self._count(int(homes[row]), key, count, paths)
 
     def _sums(self, batch: pa.RecordBatch) -> None:
-        names = ("home", "path", "acl", "directory", "group", "verdict", "count")
-        columns = (batch.column(name).to_pylist() for name in names)
-        for home, path, acl, directory, group, verdict, count in zip(*columns, strict=True):
+        self.judged.inside += int(batch.column("count").to_numpy().sum())
+        noted = batch.column("verdict").to_numpy() == Verdict.NOTED
+        self._plain(batch.filter(pa.array(~noted)))
+        batch = batch.filter(pa.array(noted))
+        columns = (batch.column(name).to_pylist() for name in ("home", "path", "acl", "directory", "group"))
+        counts = batch.column("count").to_pylist()
+        for home, path, acl, directory, group, count in zip(*columns, counts, strict=True):
+            self._count(home, Key(acl, directory, "", group), count, [path])
+
+    def _plain(self, batch: pa.RecordBatch) -> None:
+        """Count rows plainly in step, under the list that some worker met first."""
+        alike = batch.column("home").to_numpy().astype(np.int64) << 1
+        alike |= batch.column("directory").to_numpy(zero_copy_only=False)
+        lists = self.lists.of(batch.column("acl"))
+        first = np.flatnonzero(self.plain[alike] == 0)
+        self.example[alike[first]] = lists[first]
+        np.add.at(self.plain, alike, batch.column("count").to_numpy())
+
+    def _tell_plain(self) -> None:
+        met = np.flatnonzero(self.plain)
+        columns = (column.tolist() for column in (met, self.plain[met], self.example[met]))
+        for sort, count, text in zip(*columns, strict=True):
             # Whoever looks at a folder in step is shown the folder.
-            sample = path if verdict == Verdict.NOTED else self.ground.paths[home]
-            self._count(home, Key(acl, directory, "", group), count, [sample])
-            self.judged.inside += count
+            key = Key(self.lists.texts[text], bool(sort & 1), "", "")
+            self._count(sort >> 1, key, count, [self.ground.paths[sort >> 1]])
 
     def _count(self, home: int, key: Key, count: int, samples: list[str]) -> None:
         path = self.ground.paths[home]
@@ -162,14 +181,14 @@ class Merger:
         if tally is None:
             tally = self.judged.tallies[path] = Tally(self.ground.spots(home))
         tally.counts[key] = tally.counts.get(key, 0) + count
-        known = {*tally.samples.get(key, ()), *samples}
-        tally.samples[key] = sorted(known, key=in_order)[:SAMPLES]
+        known = tally.samples.get(key)
+        if known or len(samples) > 1:
+            samples = sorted({*(known or ()), *samples}, key=in_order)[:SAMPLES]
+        tally.samples[key] = samples
 
     def _places(self, batch: pa.RecordBatch) -> None:
-        places: Any = batch.column("place").to_numpy().view(np.uint64)
-        seen = batch.column("count").to_numpy() > 0
-        self.places.append((batch.column("home").to_numpy(), places))
-        self.seen.append(places[seen])
+        columns = (batch.column(name).to_numpy() for name in ("place", "home", "count"))
+        self.places.append(tuple(columns))
 
     def finish(self) -> Judged:
         """Everything, once the last batch was taken; raises MergeError."""
@@ -177,16 +196,23 @@ class Merger:
         if told != self.judged.rows:
             text = f"workers read {self.judged.rows:,} rows and tell of {told:,}; judge the inventory anew"
             raise MergeError(text)
+        self._tell_plain()
         if self.places:
-            homes = np.concatenate([homes for homes, _ in self.places])
-            places, first = np.unique(np.concatenate([each for _, each in self.places]), return_index=True)
-            missing = first[~np.isin(places, np.concatenate(self.seen), assume_unique=False)]
-            numbers, counts = np.unique(homes[missing], return_counts=True)
-            self.judged.missing = {
-                self.ground.paths[home]: count
-                for home, count in zip(numbers.tolist(), counts.tolist(), strict=True)
-            }
+            self.judged.missing = self._missing()
         for tally in self.judged.tallies.values():
             tally.settle()
         self.judged.tallies = dict(sorted(self.judged.tallies.items()))
         return self.judged
+
+    def _missing(self) -> dict[str, int]:
+        """Places that no worker saw itself, counted by folder."""
+        places, homes, seen = (np.concatenate(column) for column in zip(*self.places, strict=True))
+        order = np.argsort(places)
+        places = places[order]
+        first = np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]]))
+        missing = order[first[np.maximum.reduceat(seen[order], first) == 0]]
+        numbers, counts = np.unique(homes[missing], return_counts=True)
+        return {
+            self.ground.paths[home]: count
+            for home, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+        }

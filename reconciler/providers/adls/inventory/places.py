@@ -12,12 +12,11 @@ nobody can name a directory to be taken for another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reconciler.providers.adls.inventory.estate import NOBODY, Landmark, above
 
@@ -27,14 +26,17 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 LOAD = 0.5
 """The share of slots that may be taken: a fuller table is searched longer, a larger one misses caches."""
-SMALLEST, ROOMY = 1 << 14, 1 << 20
-"""Slots of a table at first: as many as will do for sixteen directories in each landmark, within these."""
+SMALLEST, ROOMY = 1 << 14, 1 << 21
+"""Slots of a table at first: twice as many as sixteen directories in each landmark take, within these."""
 PART = 1 << 13
 """Rows whose bytes fit into a core's own cache, as they are gone through several times."""
 WIDE = 64
 """Bytes of a name that are mixed in one go: most directories' names are shorter."""
-TAIL = 32
-"""Bytes at the end of a name in which its last slash is looked for first."""
+REACH = 32
+"""Bytes before the end of a name in which its last slash is looked for at once."""
+TAIL = np.dtype((np.void, REACH))
+NONE = 1023 + REACH
+"""How far back a slash would be of which no bit is set, by the bias of a float's exponent."""
 MIXERS = 61
 """Multipliers that take turns, one for each eight bytes."""
 SHIFT = np.uint64(29)
@@ -43,8 +45,13 @@ SPOT, DECLARED, LEADS, KNOWN = 1, 2, 4, 8
 """Marks of landmarks: judged by itself; a folder begins here; landmarks lie directly in it; is one."""
 BITS = 4
 """How many bits marks take."""
-EVERY_OTHER = pa.py_buffer(np.full(PART // 4 + 1, 0x55, dtype=np.uint8))
-"""Validity of a column of which each second value counts."""
+CELL = np.dtype((np.void, WIDE))
+MASKS = (np.tri(WIDE + 1, WIDE, -1, dtype=np.uint8) * 255).reshape(-1).view(CELL)
+"""For each number of bytes that count, which ones these are."""
+SLOT = np.dtype(
+    [("key", np.uint64), ("held", np.int32), ("needed", np.bool_), ("seen", np.bool_)], align=True
+)
+"""What is fetched of far memory is fetched once."""
 
 
 class Texts:
@@ -54,44 +61,72 @@ class Texts:
         names = names.cast(pa.string())
         self.names = names.fill_null("") if names.null_count else names
         held = np.frombuffer(self.names.buffers()[1] or bytes(4), dtype=np.int32)
+        self.data = np.frombuffer(self.names.buffers()[2] or b"", dtype=np.uint8)
         self.offsets: Numbers = held[names.offset : names.offset + len(names) + 1].astype(np.int64)
         self.starts: Numbers = self.offsets[:-1]
         self.lengths: Numbers = self.offsets[1:] - self.starts
 
     def parents(self) -> Numbers:
         """How many bytes of each name are its directory's: what is before the last slash."""
-        found = np.empty(len(self.starts), dtype=np.int64)
+        return self.above(self.starts, self.lengths)
+
+    def above(self, starts: Numbers, lengths: Numbers) -> Numbers:
+        """How many of so many bytes from each start are before the last slash; 0 where there is none."""
+        found = np.empty(len(starts), dtype=np.int64)
         for at in range(0, len(found), PART):
-            ends = self.offsets[at + 1 : at + PART + 1]
-            tails = self.cut(np.maximum(self.starts[at : at + PART], ends - TAIL), ends, TAIL, pc.ascii_lpad)
-            slashes = np.packbits(tails == SLASH, axis=1, bitorder="little").view("<u4")[:, 0]
-            # Of 32 bits a float keeps each, so that its exponent is the place of the highest.
-            found[at : at + PART] = np.frexp(slashes.astype(np.float64))[1]
-        far = np.flatnonzero(found == 0)
-        found += self.lengths - (TAIL + 1)
-        if len(far):
-            rest = self.names.take(pa.array(far)).cast(pa.binary())
-            behind = pc.find_substring(pc.binary_reverse(rest), pattern=b"/").to_numpy()
-            found[far] = np.where(behind < 0, 0, self.lengths[far] - behind - 1)
+            part = slice(at, at + PART)
+            self._above(starts[part], lengths[part], found[part])
         return found
 
-    def cut(self, begins: Numbers, ends: Numbers, wide: int, pad: Any) -> npt.NDArray[np.uint8]:
-        """A matrix of so many bytes for each row, filled up with zeros; begins and ends come in order."""
-        # What lies between the pieces makes pieces of its own, which do not count.
-        borders = np.empty(2 * len(begins), dtype=np.int32)
-        borders[0::2], borders[1::2] = begins, ends
-        rows = max(2 * len(begins) - 1, 0)
-        pieces = pa.StringArray.from_buffers(
-            rows, pa.py_buffer(borders), self.names.buffers()[2], EVERY_OTHER, null_count=rows // 2
-        )
-        padded = pad(pieces, wide, "\0").buffers()[2]
-        return np.frombuffer(padded, dtype=np.uint8, count=wide * len(begins)).reshape(-1, wide)
+    def _above(self, starts: Numbers, lengths: Numbers, found: Numbers) -> None:
+        ends = starts + lengths
+        back = self._back(ends)
+        np.maximum(lengths - back, 0, out=found)
+        rows = np.flatnonzero((back == NONE) & (lengths > REACH))
+        ends, lengths = ends[rows], lengths[rows]
+        while len(rows):
+            ends, lengths = ends - REACH, lengths - REACH
+            back = self._back(ends)
+            found[rows] = np.maximum(lengths - back, 0)
+            going = np.flatnonzero((back == NONE) & (lengths > REACH))
+            rows, ends, lengths = rows[going], ends[going], lengths[going]
 
-    def slashes(self) -> Numbers:
-        """Where all slashes are, and -1 before them."""
-        first, last = int(self.offsets[0]), int(self.offsets[-1])
-        data = np.frombuffer(self.names.buffers()[2] or b"", dtype=np.uint8)[first:last]
-        return np.concatenate([[-1], np.flatnonzero(data == SLASH) + first])
+    def _back(self, ends: Numbers) -> Numbers:
+        """How far before each of these the last slash is; `NONE` where it is not among `REACH` bytes.
+
+        Ends come in ascending order.
+        """
+        early = int(np.searchsorted(ends, REACH))
+        tails = windows(self.data, TAIL)[ends[early:] - REACH]
+        if early:
+            front = np.concatenate([np.zeros(REACH, dtype=np.uint8), self.data[:REACH]])
+            tails = np.concatenate([windows(front, TAIL)[ends[:early]], tails])
+        slashes = np.packbits(tails.view(np.uint8) == SLASH, bitorder="little").view("<u4")
+        # A float keeps each of 32 bits, so that its exponent is the place of the highest.
+        exponents = slashes.astype(np.float64).view(np.int64)
+        exponents >>= 52
+        return np.subtract(NONE, exponents, out=exponents)
+
+    def words(self, begins: Numbers, lengths: Numbers) -> Hashes:
+        """So many bytes from each begin, at most `WIDE`, as rows of eight words, filled up with zeros.
+
+        Begins come in ascending order.
+        """
+        safe = int(np.searchsorted(begins, len(self.data) - WIDE, side="right"))
+        cells = windows(self.data, CELL)[begins[:safe]]
+        if safe < len(begins):
+            # Bytes behind the last name are nobody's to read.
+            first = int(begins[safe])
+            rest = np.concatenate([self.data[first:], np.zeros(WIDE, dtype=np.uint8)])
+            cells = np.concatenate([cells, windows(rest, CELL)[begins[safe:] - first]])
+        words = cells.view(np.uint64)
+        words &= MASKS[np.minimum(lengths, WIDE)].view(np.uint64)
+        return words.reshape(-1, WIDE // 8)
+
+
+def windows(data: npt.NDArray[np.uint8], size: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """As many bytes from each byte on, without a copy of any."""
+    return np.ndarray(max(len(data) - size.itemsize + 1, 0), dtype=size, buffer=data, strides=(1,))
 
 
 class Hasher:
@@ -110,18 +145,20 @@ class Hasher:
         return np.maximum(found, np.uint64(1))
 
     def _mix(self, texts: Texts, starts: Numbers, lengths: Numbers, found: Hashes) -> None:
-        self._round(texts, starts, np.minimum(lengths, WIDE), found, 0)
+        self._round(texts, starts, lengths, found, 0)
         done = WIDE
-        while len(rows := np.flatnonzero(lengths > done)):
+        longest = int(lengths.max(initial=0))
+        while done < longest:
+            rows = np.flatnonzero(lengths > done)
             rest = found[rows]
-            self._round(texts, starts[rows] + done, np.minimum(lengths[rows] - done, WIDE), rest, done)
+            self._round(texts, starts[rows] + done, lengths[rows] - done, rest, done)
             found[rows] = rest
             done += WIDE
 
     def _round(self, texts: Texts, starts: Numbers, lengths: Numbers, found: Hashes, done: int) -> None:
         if not len(found):
             return
-        words = texts.cut(starts, starts + lengths, WIDE, pc.ascii_rpad).view("<u8")
+        words = texts.words(starts, lengths)
         high = np.empty_like(found)
         for number in range(words.shape[1]):
             found ^= words[:, number]
@@ -145,7 +182,7 @@ class Places:
         self.hasher = hasher
         # The way up ends at the root, whoever is asked about.
         known = [Landmark("", NOBODY, False, False), *(each for each in landmarks if each.path)]
-        self._make(min(max(SMALLEST, 1 << (16 * len(known)).bit_length()), ROOMY))
+        self._make(min(max(SMALLEST, 1 << (32 * len(known)).bit_length()), ROOMY))
         leads = {above(path) for path, _, declared, spot in known if declared or spot}
         marks = [
             KNOWN | SPOT * spot | DECLARED * declared | LEADS * (path in leads)
@@ -161,12 +198,13 @@ class Places:
         self.used = 0
         """How many slots are taken, at most."""
         self.shift = np.uint64(65 - size.bit_length())
-        self.keys = np.zeros(size, dtype=np.uint64)
-        self.held = np.full(size, NOBODY << BITS, dtype=np.int32)
-        """The home, and the marks in its last bits: what is fetched of far memory is fetched once."""
-        self.needed = np.zeros(size, dtype=np.bool_)
+        table = np.zeros(size, dtype=SLOT)
+        self.keys: Hashes = table["key"]
+        self.held: npt.NDArray[np.int32] = table["held"]
+        """The home, and the marks in its last bits."""
+        self.needed: Flags = table["needed"]
         """Something was met in it, so that it has to be there itself."""
-        self.seen = np.zeros(size, dtype=np.bool_)
+        self.seen: Flags = table["seen"]
         """It was met itself, as a directory."""
 
     def find(self, hashes: Hashes) -> Numbers:
@@ -204,21 +242,29 @@ class Places:
     def slots(self, texts: Texts, lengths: Numbers) -> Numbers:
         """The slots of the directories that names begin with; those not met before are added."""
         hashes = self.hasher.of(texts, texts.starts, lengths)
+        first = np.concatenate([[0], np.flatnonzero(hashes[1:] != hashes[:-1]) + 1])
+        if 2 * len(first) > len(hashes):
+            return self._slots(texts, texts.starts, lengths, hashes)
+        # Directory by directory, as a service comes by them.
+        slots = self._slots(texts, texts.starts[first], lengths[first], hashes[first])
+        return np.repeat(slots, np.diff(first, append=len(hashes)))
+
+    def _slots(self, texts: Texts, starts: Numbers, lengths: Numbers, hashes: Hashes) -> Numbers:
         slots = self.find(hashes)
         new = np.flatnonzero(slots < 0)
         if not len(new):
             return slots
         size = len(self.keys)
-        found = self._learn(texts, new, lengths[new], hashes[new])
+        found = self._learn(texts, starts[new], lengths[new], hashes[new])
         if len(self.keys) != size:
             return self.find(hashes)
         slots[new] = found
         return slots
 
-    def _learn(self, texts: Texts, rows: Numbers, lengths: Numbers, hashes: Hashes) -> Numbers:
+    def _learn(self, texts: Texts, starts: Numbers, lengths: Numbers, hashes: Hashes) -> Numbers:
         """Add directories, and all those on the way up to one that is known; gives their slots."""
         levels: list[tuple[Hashes, Hashes, Numbers]] = []
-        for parents, upper in self._upwards(texts, rows, lengths):
+        for parents, upper in self._upwards(texts, starts, lengths):
             levels.append((hashes, parents, upper))
             hashes = parents[upper < 0]
         grown = self._make_room(sum(len(level[0]) for level in levels))
@@ -231,19 +277,15 @@ class Places:
             self.needed[upper] = self.needed[slots] = True
         return slots
 
-    def _upwards(self, texts: Texts, rows: Numbers, lengths: Numbers) -> Iterator[tuple[Hashes, Numbers]]:
+    def _upwards(self, texts: Texts, starts: Numbers, lengths: Numbers) -> Iterator[tuple[Hashes, Numbers]]:
         """The directories above these, with their slots; then those above the ones that are not here."""
-        if 4 * len(rows) < len(texts.starts):
-            texts, rows = Texts(texts.names.take(pa.array(rows))), np.arange(len(rows))
-        starts = texts.starts[rows]
-        slashes = texts.slashes()
-        last = np.searchsorted(slashes, starts + lengths) - 1
         while len(starts):
-            parents = self.hasher.of(texts, starts, np.maximum(slashes[last] - starts, 0))
+            lengths = texts.above(starts, lengths)
+            parents = self.hasher.of(texts, starts, lengths)
             slots = self.find(parents)
             yield parents, slots
             unknown = np.flatnonzero(slots < 0)
-            starts, last = starts[unknown], last[unknown] - 1
+            starts, lengths = starts[unknown], lengths[unknown]
 
     def _make_room(self, count: int) -> bool:
         """Have free slots for so many more; says whether all slots have moved."""

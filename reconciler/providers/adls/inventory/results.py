@@ -25,6 +25,7 @@ SUMMARY = "summary.json"
 GROUND = "ground.json"
 PARTS = "parts"
 """The folder of what workers wrote; Spark fills it, too."""
+DICTIONARIES = ["acl", "group"]
 TOGETHER = 1 << 16
 """Rows that are written at once: rows by themselves come in dribs and drabs."""
 
@@ -39,7 +40,10 @@ class Writer:
     def __init__(self, path: Path, schema: pa.Schema = OUTPUT) -> None:
         self.path, self.schema = path, schema
         self._beside = path.with_name(f".{path.name}.partial")
-        self._writer = pq.ParquetWriter(self._beside, schema, compression="zstd")
+        # Hashes and counts shrink by neither, and millions of them are written.
+        self._writer = pq.ParquetWriter(
+            self._beside, schema, compression="lz4", use_dictionary=DICTIONARIES, write_statistics=False
+        )
         self._held: list[pa.RecordBatch] = []
         self._rows = 0
 

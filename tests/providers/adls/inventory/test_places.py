@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.providers.adls.inventory.estate import NOBODY, Landmark
-from reconciler.providers.adls.inventory.places import BITS, PART, Hasher, Places, Texts
+from reconciler.providers.adls.inventory.places import BITS, PART, WIDE, Hasher, Places, Texts
 
 names = st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=30)
 
@@ -21,6 +21,33 @@ def test_equal_names_have_equal_hashes_and_others_have_others(texts: list[str]) 
     # Whatever else is in the batch, and wherever in it they lie.
     assert [hasher.texts([text])[0] for text in texts] == found.tolist()
     assert hasher.texts(texts[::-1]).tolist() == found.tolist()[::-1]
+
+
+leaves = st.integers(0, 3 * WIDE).map("x".__mul__)
+deep = st.lists(st.lists(leaves, min_size=1, max_size=3).map("/".join), max_size=12)
+
+
+@given(deep, st.integers(0, 3))
+def test_long_names_are_looked_at_from_end_to_end(texts: list[str], skip: int) -> None:
+    """However far the last slash is, and wherever in its words a name ends."""
+    held = Texts(pa.array(texts, pa.string())[skip:])
+    assert held.parents().tolist() == [len(text.rpartition("/")[0]) for text in texts[skip:]]
+    hasher = Hasher(7)
+    found = hasher.of(held, held.starts, held.parents()).tolist()
+    assert found == hasher.texts([text.rpartition("/")[0] for text in texts[skip:]]).tolist()
+    assert len(set(found)) == len({text.rpartition("/")[0] for text in texts[skip:]})
+
+
+def test_rows_in_runs_are_found_like_rows_apart() -> None:
+    """Directory by directory each is looked up once; that is nobody's to notice."""
+    paths = [f"top/{number % 7}/{number // 50}" for number in range(3000)]
+    runs, apart = Texts(pa.array(sorted(paths))), Texts(pa.array(paths))
+    first, second = (Places([Landmark("top/3", 5, True, True)], Hasher(1)) for _ in range(2))
+    for table, texts in ((first, runs), (second, apart)):
+        homes = (table.held[table.slots(texts, texts.parents())] >> BITS).tolist()
+        expected = [5 if path.startswith("top/3/") else NOBODY for path in texts.names.to_pylist()]
+        assert homes == expected
+    assert set(first.keys.tolist()) == set(second.keys.tolist())
 
 
 @given(names, st.integers(0, 5))
