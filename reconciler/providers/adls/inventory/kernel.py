@@ -119,13 +119,7 @@ class Worker:
         rows = self._rows(batch)
         self.sums.read += batch.num_rows
         inside = rows.homes != NOBODY
-        outside = len(inside) - int(np.count_nonzero(inside))
-        self.sums.outside += outside
-        if not outside:
-            rows.verdicts = self.table.of(rows.homes, rows.lists, rows.sorts)
-        else:
-            which = np.flatnonzero(inside)
-            rows.verdicts[which] = self.table.of(rows.homes[which], rows.lists[which], rows.sorts[which])
+        self.sums.outside += len(inside) - int(np.count_nonzero(inside))
         alone = rows.verdicts >= Verdict.DRIFT
         alone[rows.spots] = True
         self._judge_spots(rows)
@@ -141,14 +135,15 @@ class Worker:
         else:
             groups = np.full(len(names), self.groups.number(""), dtype=np.int32)
         homes, spots = self._places(names, directories)
+        sorts = self.table.sorts(directories, groups)
         return Rows(
             names=names,
             directories=directories,
             lists=lists,
             groups=groups,
             homes=homes,
-            sorts=self.table.sorts(directories, groups),
-            verdicts=np.zeros(len(names), dtype=np.uint8),
+            sorts=sorts,
+            verdicts=self.table.of(homes, lists, sorts),
             spots=spots,
         )
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from reconciler.providers.adls.canonical import SUPERUSER
-from reconciler.providers.adls.expectation import from_document
+from reconciler.providers.adls.expectation import Verdict, from_document
 from reconciler.providers.adls.ground import Key
 from reconciler.providers.adls.inventory.estate import Ground
 
@@ -67,18 +67,19 @@ class Verdicts:
 
     def __init__(self, ground: Ground, lists: Words, groups: Words) -> None:
         self.ground, self.lists, self.groups = ground, lists, groups
-        self.shapes = np.array(ground.shapes, dtype=np.int32)
+        # The last one is that of rows in no folder, whose number is -1.
+        self.shapes = np.array([*ground.shapes, len(ground.examples)], dtype=np.int32)
         self.examples = [from_document(example) for example in ground.examples]
         self.passing = np.zeros(len(ground.paths), dtype=np.bool_)
         """Which folders have passages: their spots are not all alike."""
         self.passing[list(ground.passages)] = True
-        self.inner = Table(len(self.examples), self._inner)
+        self.inner = Table(len(self.examples) + 1, self._inner)
         self.own = Table(len(self.examples), self._own)
         """Of folders themselves, where they have no passages."""
         self.spots: dict[tuple[int, int, int, bool, bool], int] = {}
 
     def of(self, homes: Codes, lists: Codes, sorts: Sorts) -> Sorts:
-        """The verdicts of rows that are no spots, by their folders, their lists and their sorts."""
+        """The verdicts of rows that are no spots, by folder, list and sort; rows in no folder are `PLAIN`."""
         return self.inner.of(self.shapes[homes], lists, sorts, len(self.lists.texts))
 
     def of_spots(self, homes: Codes, lists: Codes, sorts: Sorts, names: pa.Array) -> Sorts:
@@ -101,6 +102,8 @@ class Verdicts:
         return found
 
     def _inner(self, shape: int, text: int, sort: int) -> int:
+        if shape == len(self.examples):
+            return Verdict.PLAIN
         return self.examples[shape].verdict(self._key(text, sort, spot=""))
 
     def _own(self, shape: int, text: int, sort: int) -> int:
