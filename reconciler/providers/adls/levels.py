@@ -8,17 +8,17 @@ are read together, by what their names begin with: prefixes need not end at a sl
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from reconciler.providers.adls import cutting
+from reconciler.providers.adls.asking import Asker
+from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.client import PAGE, Refused
 from reconciler.providers.adls.cutting import Child, Part
 from reconciler.providers.adls.listing import Listed
 from reconciler.providers.adls.stretch import WORTH, Stretch
-
-if TYPE_CHECKING:
-    from reconciler.providers.adls.region import Region
 
 LEVEL_PAGES = 8
 """Pages of a level that are read at most: a directory with more children than fit is read on as it is.
@@ -29,7 +29,27 @@ PARTS = 16
 """Parts that a directory is handed out in at once; each may be handed out further."""
 
 
-async def hand_out(region: Region, stretch: Stretch) -> None:
+class Divided(Protocol):
+    """A reading that others may take a part of."""
+
+    asker: Asker
+    catch: Catch
+    pages: int
+    paths: int
+    misses: int
+    """Requests that brought nothing."""
+
+    @property
+    def make(self) -> Callable[[], Catch]:
+        """Makes what a stretch is taken into."""
+        ...
+
+    def begin(self, stretches: Sequence[Stretch]) -> None:
+        """Read what was handed out."""
+        ...
+
+
+async def hand_out(region: Divided, stretch: Stretch) -> None:
     """Begin stretches for the children behind the one that is being read; nothing where it does not pay.
 
     From then on the reader that was there reads the rest of that one child, which may be looked into as well.
@@ -63,7 +83,7 @@ async def hand_out(region: Region, stretch: Stretch) -> None:
     region.begin([_stretch(region, above + part.stem, entries) for part in found])
 
 
-def _stretch(region: Region, prefix: str, entries: dict[str, Listed]) -> Stretch:
+def _stretch(region: Divided, prefix: str, entries: dict[str, Listed]) -> Stretch:
     own = entries[prefix.rstrip("/")] if prefix.endswith("/") else None
     return Stretch(prefix=prefix, scope=prefix, catch=region.make(), own=own)
 
@@ -87,7 +107,7 @@ def _level(stretch: Stretch, above: str, entries: dict[str, Listed]) -> _Level:
     return _Level(above=above, children=children, present=present, cut=cut)
 
 
-async def _children(region: Region, stretch: Stretch, prefix: str) -> dict[str, Listed] | None:
+async def _children(region: Divided, stretch: Stretch, prefix: str) -> dict[str, Listed] | None:
     """Everything directly in a directory by its path; None where that is no help."""
     found: dict[str, Listed] = {}
     marker = ""
