@@ -27,7 +27,7 @@ from reconciler.providers.adls.correcting.walking import Walker
 from reconciler.providers.adls.documents import NAME
 from reconciler.providers.adls.ground import Tract, tract
 from reconciler.providers.adls.reporting import lens_of
-from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.sweeping.sweep import Unread
 from reconciler.providers.adls.writing import Edit
 from reconciler.providers.contract import Diary, Progress
 from reconciler.providers.transport import Lost, Unreachable

@@ -16,7 +16,7 @@ from reconciler.providers.adls.client import LakeReader
 from reconciler.providers.adls.ground import Tract
 from reconciler.providers.adls.inventory import need_columns
 from reconciler.providers.adls.reading import Inventory
-from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.sweeping.sweep import Unread
 from reconciler.providers.contract import Question
 
 Keep = Callable[[Sequence[Tract]], Callable[[Any], None]]

@@ -27,7 +27,7 @@ from reconciler.providers.adls.ground import Key, Tally, Tract
 from reconciler.providers.adls.listing import Listed
 from reconciler.providers.adls.reading import Answer
 from reconciler.providers.adls.reporting import lens_of
-from reconciler.providers.adls.sweep import Reading
+from reconciler.providers.adls.sweeping.sweep import Reading
 
 TOGETHER = 50_000
 """Rows that are in memory at once."""

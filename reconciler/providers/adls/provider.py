@@ -15,7 +15,6 @@ from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers import identity
 from reconciler.providers.adls.acl import OTHER, Entry
 from reconciler.providers.adls.applying import Hand, ended
-from reconciler.providers.adls.asking import PAGES_AT_ONCE, Lanes
 from reconciler.providers.adls.client import Endpoints, LakeReader, Wire
 from reconciler.providers.adls.client_write import LakeWriter
 from reconciler.providers.adls.documents import EVERYBODY, KINDS, PROVIDER, TRAVERSE
@@ -24,9 +23,10 @@ from reconciler.providers.adls.inventories import inventories
 from reconciler.providers.adls.naming import Names, entry_of
 from reconciler.providers.adls.reading import Desk, Inventory, LakeAnswer, Manner, asks, covering, tally
 from reconciler.providers.adls.reporting import Report
-from reconciler.providers.adls.resuming import Scans
 from reconciler.providers.adls.roles import Roles
-from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.sweeping.asking import PAGES_AT_ONCE, Lanes
+from reconciler.providers.adls.sweeping.resuming import Scans
+from reconciler.providers.adls.sweeping.sweep import Unread
 from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, silent
 from reconciler.providers.transport import Portal
 

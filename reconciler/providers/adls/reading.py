@@ -15,14 +15,14 @@ from reconciler.core import model
 from reconciler.core.model import Wanted
 from reconciler.core.vocabulary import Boundary
 from reconciler.providers.adls.acl import AclError, Entry
-from reconciler.providers.adls.asking import Counts, Lanes
 from reconciler.providers.adls.canonical import SUPERUSER, parsed
 from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader
 from reconciler.providers.adls.documents import FOLDER, TRAVERSE
 from reconciler.providers.adls.ground import Tally, Tract, plots, tract
-from reconciler.providers.adls.resuming import Keeping, Scans, question_of
 from reconciler.providers.adls.roles import Roles, read_roles
-from reconciler.providers.adls.sweep import Reading, Sweep, Unread
+from reconciler.providers.adls.sweeping.asking import Counts, Lanes
+from reconciler.providers.adls.sweeping.resuming import Keeping, Scans, question_of
+from reconciler.providers.adls.sweeping.sweep import Reading, Sweep, Unread
 from reconciler.providers.transport import Unreachable
 
 WHYS = 2

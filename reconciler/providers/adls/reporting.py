@@ -25,7 +25,7 @@ from reconciler.providers.adls.documents import ACCESS, FOLDER, PROVIDER
 from reconciler.providers.adls.ground import Tally, Tract
 from reconciler.providers.adls.naming import Names
 from reconciler.providers.adls.reading import Answer, LakeAnswer, covering, within
-from reconciler.providers.adls.sweep import Reading, Unread
+from reconciler.providers.adls.sweeping.sweep import Reading, Unread
 
 
 def lens_of(tract: Tract) -> Lens:

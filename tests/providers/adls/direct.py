@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import pytest
 
 from reconciler.core.model import Address, Source, Wanted
-from reconciler.providers.adls import levels, region, sweep
-from reconciler.providers.adls.asking import Lanes
 from reconciler.providers.adls.client import STORAGE_VERSION, Endpoints, LakeReader, Wire, refused
 from reconciler.providers.adls.ground import Tally, Tract
-from reconciler.providers.adls.sweep import Reading, Sweep
+from reconciler.providers.adls.sweeping import levels, region, sweep
+from reconciler.providers.adls.sweeping.asking import Lanes
+from reconciler.providers.adls.sweeping.sweep import Reading, Sweep
 from reconciler.providers.transport import Answer
 from tests.emulator.lake.harness import ACCOUNT, Lake
 

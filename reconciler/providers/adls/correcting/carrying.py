@@ -19,7 +19,7 @@ from reconciler.providers.adls.correcting.strip import Strip, within
 from reconciler.providers.adls.correcting.surveying import Surveyor, renew
 from reconciler.providers.adls.correcting.telling import Races, why
 from reconciler.providers.adls.correcting.walking import Review, Walk, Walker, visited
-from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.sweeping.sweep import Unread
 from reconciler.providers.contract import Progress
 from reconciler.providers.transport import Lost, Unreachable
 

@@ -14,7 +14,7 @@ from reconciler.providers.adls.correcting.lots import Lots
 from reconciler.providers.adls.correcting.strip import Strip, within
 from reconciler.providers.adls.ground import Tract
 from reconciler.providers.adls.listing import Listed
-from reconciler.providers.adls.sweep import Sweep, Unread
+from reconciler.providers.adls.sweeping.sweep import Sweep, Unread
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from reconciler.providers.adls.inventory.estate import Ground, ground
 from reconciler.providers.adls.inventory.merging import Spool
 from reconciler.providers.adls.inventory.reading import Told, sort_out, split
 from reconciler.providers.adls.inventory.results import Result, load
-from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.sweeping.sweep import Unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

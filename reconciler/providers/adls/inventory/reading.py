@@ -29,7 +29,7 @@ from reconciler.providers.adls.inventory.runs import shortfall
 from reconciler.providers.adls.inventory.source import Source
 from reconciler.providers.adls.inventory.taking import Taken, take
 from reconciler.providers.adls.inventory.units import Cut
-from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.sweeping.sweep import Unread
 from reconciler.providers.transport import Lost, Unreachable
 
 Progress = Callable[[str, int, int], None]

@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from reconciler.core.vocabulary import Context
 from reconciler.providers.adls import VOCABULARY
-from reconciler.providers.adls.catch import Catch, places_of
 from reconciler.providers.adls.expectation import Expectation, Verdict, expect
 from reconciler.providers.adls.ground import Key, Tally, plots, tract
 from reconciler.providers.adls.inventory.estate import Ground, ground
 from reconciler.providers.adls.inventory.kernel import judge
 from reconciler.providers.adls.inventory.merging import PATHS, Judged, merge
 from reconciler.providers.adls.listing import Listed
+from reconciler.providers.adls.sweeping.catch import Catch, places_of
 from tests.providers.adls.lake import TODAY, folder
 from tests.providers.adls.test_expectation import ENVIRONMENT, PEOPLE
 

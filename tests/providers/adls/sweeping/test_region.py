@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.emulator.lake.tree import Folder, Node
 from reconciler.providers.adls.ground import in_order
-from reconciler.providers.adls.sweep import Unread
+from reconciler.providers.adls.sweeping.sweep import Unread
 from tests.emulator.lake.harness import Lake
 from tests.providers.adls.direct import (
     CONTAINER,
@@ -313,8 +313,8 @@ def test_an_order_that_nobody_knows_is_read_by_one_alone(monkeypatch: pytest.Mon
 
 
 def test_memory_does_not_follow_the_number_of_directories() -> None:
-    from reconciler.providers.adls.catch import Catch, places_of
     from reconciler.providers.adls.listing import Listed
+    from reconciler.providers.adls.sweeping.catch import Catch, places_of
 
     plots = {"top": tract("top")}
     catch = Catch(plots=plots, make=lambda tract: Met(tract.spots), places=places_of(plots))

@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally
 from reconciler.providers.adls.listing import Listed
-from reconciler.providers.adls.region import Region
-from reconciler.providers.adls.stretch import Stretch
-from reconciler.providers.adls.walk import Walk
+from reconciler.providers.adls.sweeping.catch import Catch
+from reconciler.providers.adls.sweeping.region import Region
+from reconciler.providers.adls.sweeping.stretch import Stretch
+from reconciler.providers.adls.sweeping.walk import Walk
 
 Count = Annotated[int, Field(ge=0)]
 BareRow = tuple[str, str | None, bool | None, str]

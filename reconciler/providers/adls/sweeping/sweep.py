@@ -15,17 +15,17 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.providers.adls.asking import Asker, Counts, Lanes, Unlisted
-from reconciler.providers.adls.asking import Unread as Unread
-from reconciler.providers.adls.catch import Catch, Disorder, places_of, together
 from reconciler.providers.adls.client import PAGE, Control, LakeReader, Refused
 from reconciler.providers.adls.ground import Plots, Sink, Tally, Tract
 from reconciler.providers.adls.listing import Listed, PageError
-from reconciler.providers.adls.region import BARE_LIMIT, Region
-from reconciler.providers.adls.resuming import NOWHERE, Keeping, Unkept
-from reconciler.providers.adls.saving import DoneState, LeftState, unpack
-from reconciler.providers.adls.stretch import Sprawl
-from reconciler.providers.adls.walk import Walk
+from reconciler.providers.adls.sweeping.asking import Asker, Counts, Lanes, Unlisted
+from reconciler.providers.adls.sweeping.asking import Unread as Unread
+from reconciler.providers.adls.sweeping.catch import Catch, Disorder, places_of, together
+from reconciler.providers.adls.sweeping.region import BARE_LIMIT, Region
+from reconciler.providers.adls.sweeping.resuming import NOWHERE, Keeping, Unkept
+from reconciler.providers.adls.sweeping.saving import DoneState, LeftState, unpack
+from reconciler.providers.adls.sweeping.stretch import Sprawl
+from reconciler.providers.adls.sweeping.walk import Walk
 from reconciler.providers.transport import Lost, Unreachable
 
 TOGETHER = 4

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.providers.adls import resuming
-from reconciler.providers.adls.asking import Lanes
 from reconciler.providers.adls.ground import Plots, Tally
-from reconciler.providers.adls.resuming import Keeping, Scans, question_of
-from reconciler.providers.adls.sweep import Reading, Sweep
+from reconciler.providers.adls.sweeping import resuming
+from reconciler.providers.adls.sweeping.asking import Lanes
+from reconciler.providers.adls.sweeping.resuming import Keeping, Scans, question_of
+from reconciler.providers.adls.sweeping.sweep import Reading, Sweep
 from reconciler.providers.contract import Checkpoint
 from tests.emulator.lake.harness import Lake
 from tests.providers.adls.direct import CONTAINER, Direct, grown, reader_of, small_pages, tract
-from tests.providers.adls.test_region import SERVICES, SHAPES, tree
+from tests.providers.adls.sweeping.test_region import SERVICES, SHAPES, tree
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

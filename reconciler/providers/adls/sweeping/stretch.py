@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.listing import Listed
+from reconciler.providers.adls.sweeping.catch import Catch
 
 WORTH = 4
 """Pages that a stretch should still hold for being cut in two."""

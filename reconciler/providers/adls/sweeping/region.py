@@ -15,14 +15,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.providers.adls import cutting
-from reconciler.providers.adls.asking import Asker, Unlisted, Unread
-from reconciler.providers.adls.catch import Catch, Disorder
 from reconciler.providers.adls.client import PAGE, Refused
 from reconciler.providers.adls.ground import in_order
-from reconciler.providers.adls.levels import hand_out
 from reconciler.providers.adls.listing import Listed, Page
-from reconciler.providers.adls.stretch import WORTH, Sprawl, Stretch
+from reconciler.providers.adls.sweeping import cutting
+from reconciler.providers.adls.sweeping.asking import Asker, Unlisted, Unread
+from reconciler.providers.adls.sweeping.catch import Catch, Disorder
+from reconciler.providers.adls.sweeping.levels import hand_out
+from reconciler.providers.adls.sweeping.stretch import WORTH, Sprawl, Stretch
 
 BARE_LIMIT = 1_000
 """Entries without a list, of one tree, that are asked for one by one."""

@@ -140,7 +140,7 @@ def test_an_entry_that_can_neither_be_listed_nor_asked_for_is_a_gap(here: Lake) 
 def test_many_entries_without_lists_are_read_the_other_way(
     here: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reconciler.providers.adls import region, sweep
+    from reconciler.providers.adls.sweeping import region, sweep
 
     without_control_characters(here)
     expected = here.read()

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from reconciler.providers.adls import cutting
-from reconciler.providers.adls.asking import Asker
-from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.client import PAGE, Refused
-from reconciler.providers.adls.cutting import Child, Part
 from reconciler.providers.adls.listing import Listed
-from reconciler.providers.adls.stretch import WORTH, Stretch
+from reconciler.providers.adls.sweeping import cutting
+from reconciler.providers.adls.sweeping.asking import Asker
+from reconciler.providers.adls.sweeping.catch import Catch
+from reconciler.providers.adls.sweeping.cutting import Child, Part
+from reconciler.providers.adls.sweeping.stretch import WORTH, Stretch
 
 LEVEL_PAGES = 8
 """Pages of a level that are read at most: a directory with more children than fit is read on as it is.

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.providers.adls.cutting import Child, ahead, clean_cut, distance, parts, set_apart
 from reconciler.providers.adls.ground import in_order
+from reconciler.providers.adls.sweeping.cutting import Child, ahead, clean_cut, distance, parts, set_apart
 
 part = st.text("ab-. 019é~", min_size=1, max_size=4)
 path = st.lists(part, min_size=1, max_size=3).map("/".join)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reconciler.providers.adls.acl import AclError, of_mode
-from reconciler.providers.adls.asking import Asker, Unread
-from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.client import Names, Refused
 from reconciler.providers.adls.listing import Listed
+from reconciler.providers.adls.sweeping.asking import Asker, Unread
+from reconciler.providers.adls.sweeping.catch import Catch
 from reconciler.providers.transport import Lost, Unreachable
 
 SEARCH_LIMIT = 200

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.core.model import Live
 from reconciler.emulator.lake.service import LakeService
-from reconciler.providers.adls import resuming
+from reconciler.providers.adls.sweeping import resuming
 from reconciler.providers.contract import Checkpoint, Question
 from tests.providers.adls.lake import ACCOUNT, TODAY, Lake, folder, lake
 

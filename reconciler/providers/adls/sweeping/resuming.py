@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.ground import Plots
-from reconciler.providers.adls.region import Region
-from reconciler.providers.adls.saving import (
+from reconciler.providers.adls.sweeping.catch import Catch
+from reconciler.providers.adls.sweeping.region import Region
+from reconciler.providers.adls.sweeping.saving import (
     DoneState,
     LeftState,
     ScanState,
@@ -30,7 +30,7 @@ from reconciler.providers.adls.saving import (
     pack,
     pack_catch,
 )
-from reconciler.providers.adls.walk import Walk
+from reconciler.providers.adls.sweeping.walk import Walk
 from reconciler.providers.contract import Checkpoint
 
 KEPT_FROM = 50_000
