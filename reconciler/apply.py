@@ -13,8 +13,8 @@ from functools import cached_property
 from itertools import groupby
 
 from reconciler.core.course import Course, Mark
-from reconciler.core.model import Address, Live, Value
-from reconciler.core.order import takes_away
+from reconciler.core.model import Address, Live, Value, Verb
+from reconciler.core.order import RANK, takes_away
 from reconciler.core.plan import Action, ApprovedPlan, Outcome, Status
 from reconciler.providers.contract import Progress, Provider, silent
 from reconciler.store.journal import History, Journal, Record
@@ -25,6 +25,9 @@ for a minute after a write (databrickslabs/ucx waits 90 s to 5 min for the same)
 
 DOUBTFUL = frozenset({Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN})
 """What a provider may say of a write that only reading can settle."""
+
+TOGETHER = (frozenset({Verb.GRANT, Verb.RAISE}), frozenset({Verb.LOWER, Verb.REVOKE}))
+"""Verbs of which it does not matter what comes first: what does is in an action's `needs`."""
 
 Reader = Callable[[Sequence[Address]], Live]
 """Reads just these addresses again, names and all."""
@@ -106,7 +109,7 @@ def apply(approved: ApprovedPlan, hands: Hands) -> tuple[Outcome, ...]:
 
 
 def _ready(waiting: Sequence[Action], run: _Run) -> list[Action]:
-    """The next actions that may go together: of one verb, and none whose needs are still open.
+    """The next actions that may go together: all widening or all narrowing, none whose needs are still open.
 
     Ends as deferred what can no longer go, and everything where needs wait for one another.
     """
@@ -123,7 +126,12 @@ def _ready(waiting: Sequence[Action], run: _Run) -> list[Action]:
         for action in waiting:
             if action.id not in run.ended:
                 run.end(action, Status.DEFERRED, "what it needs waits for it in turn; plan again")
-    return [action for action in free if action.verb is free[0].verb]
+    return [action for action in free if _step(action.verb) == _step(free[0].verb)]
+
+
+def _step(verb: Verb) -> int:
+    """Verbs of one step go in one write to a thing: each write of a large tree passes over all of it."""
+    return next((at for at, verbs in enumerate(TOGETHER, len(RANK)) if verb in verbs), RANK[verb])
 
 
 def _status(need: str, run: _Run) -> Status | None:
