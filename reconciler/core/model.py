@@ -275,6 +275,9 @@ class Kind:
     """True where a thing has an object id that its facts belong to: until it exists, they wait."""
     first: str = ""
     """The role that must hold before any other of the same address can, such as `assignment`."""
+    readings: int = 2
+    """How many readings in a row have to show a write before it counts; 1 where a service that has taken a
+    write never shows the state before it again."""
 
     def parts(self, role: str, value: Value | None) -> frozenset[str]:
         """What holding this value allows, as a set that can be compared; empty for None."""

@@ -155,6 +155,10 @@ _WORDS = {
     "r--": "read files, open no folder",
 }
 
+ONE = 1
+"""Azure Storage is strongly consistent: what a write has answered is what every later reading shows
+(Microsoft, "Introduction to Azure Data Lake Storage")."""
+
 KINDS = (
     Kind(
         name=TRAVERSE,
@@ -163,6 +167,7 @@ KINDS = (
         words=_WORDS,
         title="way to the folders below",
         roles={ACCESS: ""},
+        readings=ONE,
     ),
     Kind(
         name=FOLDER,
@@ -170,6 +175,7 @@ KINDS = (
         scales={ACCESS: _SCALE, DEFAULT: _SCALE},
         words=_WORDS,
         roles={ACCESS: "", DEFAULT: "for new files"},
+        readings=ONE,
         properties=frozenset({NAME}),
     ),
 )
