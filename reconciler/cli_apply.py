@@ -100,7 +100,7 @@ def _apply(
 
     hands = Hands(
         providers=cloud.providers,
-        read=reader(made.desired, cloud, session.inputs.as_of),
+        read=reader(made.desired, cloud, session.inputs.as_of, tell),
         journal=journal,
         now=now,
         pause=time.sleep,

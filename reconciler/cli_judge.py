@@ -9,13 +9,13 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli_process import as_program
+from reconciler.cli_progress import Teller
 from reconciler.core.environment import ContainerSettings, InventorySettings, LakeSettings
 from reconciler.core.errors import ReconcilerError, Unusable
 from reconciler.report.clean import plain
@@ -62,7 +62,9 @@ def judge(arguments: Sequence[str] | None = None) -> int:
         print(f"reconciler-judge: {plain(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("reconciler-judge: interrupted; there is no result", file=sys.stderr)
+        print(
+            "reconciler-judge: interrupted; there is no result, and the next run begins anew", file=sys.stderr
+        )
         return 130
 
 
@@ -99,19 +101,32 @@ def _judge(arguments: argparse.Namespace) -> int:
     if arguments.engine == "spark":
         result = _on_spark(arguments, taken, ground, origin)
     else:
-        result = judge_run(
-            taken.cut, taken.views[container], ground, arguments.out,
-            workers=arguments.workers, origin=origin,
-            whole=lambda met, kept: shortfall(run, met, container, kept),
-        )  # fmt: skip
-    for fault in result.faults:
+        tell = Teller()
+        try:
+            result = judge_run(
+                taken.cut, taken.views[container], ground, arguments.out,
+                workers=arguments.workers, origin=origin,
+                whole=lambda met, kept: shortfall(run, met, container, kept),
+                progress=lambda done, total: tell("inventory rows", done, total),
+            )  # fmt: skip
+        finally:
+            tell.close()
+    for fault in (*result.faults, *_unreadable(result)):
         print(f"reconciler-judge: {plain(fault)}", file=sys.stderr)
     print(f"judged {result.rows:,} rows of {container} by {taken.chosen.as_of}: {arguments.out}")
-    return 4 if result.faults else 0
+    return 4 if result.faults or result.unreadable().rows else 0
+
+
+def _unreadable(result: Result) -> Iterator[str]:
+    """Rows of which nobody can say how they stand: their folders are gaps in every plan."""
+    found = result.unreadable()
+    if found.rows:
+        names = ", ".join(repr(name) for name in found.names)
+        more = f" and {found.rows - len(found.names):,} more" if found.rows > len(found.names) else ""
+        yield f"{found.rows:,} rows have lists that cannot be read, so their folders are gaps: {names}{more}"
 
 
 def _on_spark(arguments: argparse.Namespace, taken: Taken, ground: Ground, origin: dict[str, str]) -> Result:
-    from reconciler.providers.adls.inventory.results import finish
     from reconciler.providers.adls.inventory.runs import shortfall
 
     try:
@@ -119,23 +134,24 @@ def _on_spark(arguments: argparse.Namespace, taken: Taken, ground: Ground, origi
     except ImportError:
         raise Unusable("judging on Spark needs pyspark: install reconciler[spark]") from None
     run = taken.chosen.run
-    folder = arguments.inventory.absolute() / run.folder if run.folder else arguments.inventory.absolute()
-    place = str(folder / f"*.{run.manifest.form}")
+    files = sorted({str(Path(unit.path).absolute()) for unit in taken.cut.units})
     # Workers of this machine have to be this Python, where the reconciler is installed.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    given = spark.Input(place=place, form=run.manifest.form, view=taken.views[ground.container])
-    session = spark.start(arguments.master)
+    given = spark.Input(
+        files=files, place=run.folder or run.manifest.rule, form=run.manifest.form,
+        view=taken.views[ground.container],
+    )  # fmt: skip
+
+    def whole(met: int, kept: int) -> list[str]:
+        faults = list(map(str, taken.cut.faults))
+        short = None if faults else shortfall(run, met, ground.container, kept)
+        return [*faults, *([str(short)] if short else [])]
+
     try:
-        result = spark.judge_on_spark(session, given, ground, arguments.out, origin)
-        met = spark.opened(session, given).count()
+        session = spark.start(arguments.master)
+        return spark.judge_on_spark(session, given, ground, arguments.out, origin, whole)
     except spark.Trouble as error:
         raise Unusable(f"Spark did not get through: {spark.said(error)}") from None
-    faults = [*taken.cut.faults]
-    short = None if faults else shortfall(run, met, ground.container, result.rows)
-    told = [*faults, *([short] if short else [])]
-    result = replace(result, faults=tuple(str(fault) for fault in told))
-    finish(result)
-    return result
 
 
 if __name__ == "__main__":

@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from reconciler.survey import Cloud
 
 
+ANEW = (
+    "interrupted; nothing has changed, and nothing is kept of what was read of lakes: with --paths a reading "
+    "begins anew"
+)
+"""What a person is told who stops a reading that keeps every path."""
+
+
 def run(arguments: Namespace) -> int:
     """Make the plan and print it; the exit code says what it came to."""
     if arguments.paths:
@@ -70,7 +77,8 @@ def _make(
         try:
             made = plan(session.inputs, vocabularies(), cloud, tell, scans, bool(arguments.paths)).plan
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(kept.told(STALE.total_seconds() / 3600)) from None
+            told = kept.told(STALE.total_seconds() / 3600)
+            raise KeyboardInterrupt(told or (ANEW if arguments.paths else "")) from None
         finally:
             tell.close()
         shown = only_tenants(made, tenants)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.environment import Environment
-from reconciler.core.errors import PolicyError, ReconcilerError, Unreviewed
+from reconciler.core.errors import PolicyError, ReconcilerError, Unreviewed, Unusable
 from reconciler.core.model import Kind
 from reconciler.core.vocabulary import Problem, Vocabulary
 from reconciler.providers.registry import VOCABULARIES
+from reconciler.report import clean
 from reconciler.report.lines import Line, plain
 
 if TYPE_CHECKING:
@@ -251,6 +252,15 @@ def checkpoint(session: Session, arguments: Namespace, kept: Kept, warn: Callabl
     """
     from reconciler.providers.contract import Checkpoint
 
+    judged = dict(getattr(arguments, "judged", ()))
+    for place in judged:
+        lake, _, container = place.partition("/")
+        named = session.environment.lakes.get(lake)
+        if named is None or container not in named.containers:
+            raise Unusable(
+                f"--judged {clean.plain(place)}: environment {session.environment.name} has no such "
+                "container; give LAKE/CONTAINER as documents name it"
+            )
     folder = session.root / SCANS / session.environment.name
     fresh = getattr(arguments, "fresh", True)
     return Checkpoint(
@@ -258,7 +268,7 @@ def checkpoint(session: Session, arguments: Namespace, kept: Kept, warn: Callabl
         now=now,
         fresh=fresh,
         inventories=not arguments.live,
-        judged=dict(getattr(arguments, "judged", ())),
+        judged=judged,
         kept=kept,
         warn=warn,
     )

@@ -26,7 +26,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.vocabulary import Boundary, Context, Problem, Vocabulary
 from reconciler.policy.policies import Policies
-from reconciler.providers.contract import Checkpoint, Directory, Progress, Provider, Question
+from reconciler.providers.contract import Checkpoint, Directory, Progress, Provider, Question, silent
 from reconciler.store.journal import History, Record
 
 
@@ -233,8 +233,13 @@ def _may_claim(boundary: Boundary, locator: str) -> bool:
     )
 
 
-def reader(desired: Desired, cloud: Cloud, as_of: date) -> Callable[[Sequence[Address]], Live]:
+def reader(
+    desired: Desired, cloud: Cloud, as_of: date, tell: Progress = silent
+) -> Callable[[Sequence[Address]], Live]:
     """A function that reads some of the wanted things again, and looks for nothing else."""
+
+    def again(what: str, done: int, total: int) -> None:
+        tell(f"{what} read again", done, total)
 
     def read_again(addresses: Sequence[Address]) -> Live:
         chosen = set(addresses)
@@ -242,7 +247,8 @@ def reader(desired: Desired, cloud: Cloud, as_of: date) -> Callable[[Sequence[Ad
         for name, provider in cloud.providers.items():
             wanted = [w for w in desired.wanted if w.address in chosen and w.address.provider == name]
             if wanted:
-                lives.append(provider.read(Question(wanted=wanted, directory=cloud.directory, as_of=as_of)))
+                question = Question(wanted=wanted, directory=cloud.directory, as_of=as_of, progress=again)
+                lives.append(provider.read(question))
         return merged(lives)
 
     return read_again

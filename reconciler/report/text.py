@@ -43,7 +43,8 @@ def _report(plan: Plan, kinds: Mapping[str, Kind], columns: int, title: str) -> 
     readable = min(columns, PROSE)
     lines = [*_title(plan, title, columns)]
     for style, text in readings_told(plan.readings):
-        lines.extend(wrapped(style, text, 0, readable))
+        pieces = enumerate(folded(text, readable - 2))
+        lines.extend(line("  " * (at > 0), (style, piece)) for at, piece in pieces)
     lines.extend(_tenants(plan, speech, columns))
     lines.extend(_violations(plan, readable))
     for stage, heading in STAGES.items():

@@ -123,6 +123,8 @@ umask 0027 where the request names neither (SDK source; recorded traffic).
 
 def parse(text: str) -> Acl:
     """Read an `x-ms-acl` value or an `Acl` element; raises AclError."""
+    if not text:
+        raise AclError("there is no access control list")
     scopes: dict[bool, dict[Entry, int]] = {False: {}, True: {}}
     for part in text.split(","):
         fields = part.strip().split(":")

@@ -165,7 +165,7 @@ class Hand:
         lots = Lots(edit=Edit(lens=lens_of(ground), actions=actions, entries=entries))
         steps = Steps(self.progress)
         carrier = Carrier(
-            surveyor=Surveyor(reader=self.reader, ground=ground, lots=lots),
+            surveyor=Surveyor(reader=self.reader, ground=ground, lots=lots, met=steps.met),
             walker=Walker(writer=self.writer, container=ground.container, diary=self.diary, step=steps.step),
             singles=Singles(
                 reader=self.reader,

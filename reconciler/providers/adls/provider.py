@@ -107,8 +107,9 @@ class Lakes:
             for name, lake in self._settings.items()
         }
         scans = Scans(
-            # Counts are kept, paths are not: who wants every path has to read every page.
-            checkpoint=None if question.keep_paths else question.checkpoint,
+            checkpoint=question.checkpoint,
+            # Counts can be kept, paths cannot: who wants every path has to read every page.
+            keeps=not question.keep_paths,
             progress=lambda done, total: question.progress("lake paths", done, total),
             written=max(question.written.values(), default=None),
         )

@@ -124,8 +124,8 @@ class DatabricksProvider:
         read_entitlements(reading, people, identities)
         progress(f"entitlements of {name}", len(people), len(people))
 
-        def tell(done: int) -> None:
-            progress(f"secret scopes of {name}", done, len(scopes))
+        def tell(done: int, total: int) -> None:
+            progress(f"secret scopes of {name}", done, total)
 
         read_scopes(reading, scopes, identities, question.directory, question.as_of, pool, tell)
         tell_nested(reading, mine, identities, question.directory)

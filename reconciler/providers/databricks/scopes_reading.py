@@ -40,7 +40,7 @@ def read_scopes(
     directory: Directory,
     as_of: date,
     pool: Executor,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
 ) -> None:
     """Fill in everything about secret scopes; what fails becomes gaps."""
     if not wanted and not watches(reading.boundaries, SECRET_SCOPE):
@@ -65,7 +65,7 @@ def read_scopes(
 
 
 def _ask(
-    host: Host, chosen: Iterable[tuple[Wanted, Scope]], pool: Executor, progress: Callable[[int], None]
+    host: Host, chosen: Sequence[tuple[Wanted, Scope]], pool: Executor, progress: Callable[[int, int], None]
 ) -> list[_Answer]:
     """One request per scope, and one more where keys are declared; bounded by the pool."""
 
@@ -82,7 +82,7 @@ def _ask(
     answers = []
     for answer in pool.map(ask, chosen):
         answers.append(answer)
-        progress(len(answers))
+        progress(len(answers), len(chosen))
     return answers
 
 

@@ -38,6 +38,13 @@ class Steps:
     total: int = 0
     """Paths that the calls known so far will visit."""
 
+    listed: int = 0
+
+    def met(self, paths: int) -> None:
+        """Count what was listed, before calls and after them, and tell."""
+        self.listed += paths
+        self.progress("lake paths listed", self.listed, 0)
+
     def plan(self, calls: Sequence[Call]) -> None:
         """Count in what these calls will visit."""
         self.total += sum(call.paths if isinstance(call, Recursive) else 1 for call in calls)

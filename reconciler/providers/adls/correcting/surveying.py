@@ -6,6 +6,7 @@ listed is never passed over.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from reconciler.providers.adls.acl import AclError
@@ -37,6 +38,8 @@ class Surveyor:
     reader: LakeReader
     ground: Tract
     lots: Lots
+    met: Callable[[int], None] = lambda count: None
+    """Called with the number of paths of every page."""
     blind: bool = False
     """Whether deeper folders are left out, as they cannot be read: then no recursive call is possible."""
 
@@ -51,6 +54,7 @@ class Surveyor:
             container=ground.container,
             plots={**found, top: replace(ground, path=top)},
             make=lambda tract: Sink(strip, self.lots, tract.path not in ground.deeper),
+            progress=self.met,
         )
         try:
             reading = await sweep.run()

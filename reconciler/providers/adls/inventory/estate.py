@@ -51,7 +51,7 @@ class Ground:
     examples: Sequence[Mapping[str, Any]]
     """One folder of each shape, as `expectation.to_document` has it."""
     key: int
-    """64 secret random bits that paths are told apart with: see `places`.  No verdict depends on them."""
+    """64 random bits that paths are told apart with: see `places`.  No verdict depends on them."""
 
     def expectation(self, home: int) -> Expectation:
         """What a folder's paths should hold."""

@@ -5,7 +5,7 @@ Its law: a directory belongs to its nearest declared folder, itself included, wh
 Rows come in any order, so that almost every row of a batch names another directory: strings would have to be
 made, hashed and compared for each, which costs more than everything else together.  Here a directory is 64
 bits of a keyed hash over all its bytes, worked out for a whole batch at once where the bytes lie.  Two of a
-million directories are mistaken for one with a chance of 3 in 100 million, and the key is secret, so that
+million directories are mistaken for one with a chance of 3 in 100 million, and the key is random, so that
 nobody can name a directory to be taken for another.
 """
 

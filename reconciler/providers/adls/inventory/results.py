@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconciler.core.errors import ReconcilerError
+from reconciler.providers.adls.expectation import Verdict
 from reconciler.providers.adls.inventory.estate import Ground, parse
-from reconciler.providers.adls.inventory.kernel import OUTPUT
+from reconciler.providers.adls.inventory.kernel import OUTPUT, Kind
 from reconciler.providers.adls.inventory.merging import Judged, Spool, merge
 
 FORMAT = "reconciler/judged/v1"
@@ -96,6 +97,28 @@ class Result:
             told = f"its parts tell of {judged.rows:,} rows, {self.rows:,} were read"
             raise ResultError(f"{self.folder}: {told}; judge the inventory anew")
         return judged
+
+    def unreadable(self) -> Unreadable:
+        """Rows whose lists do not parse, repeated ones as often as they are there."""
+        rows, names = 0, list[str]()
+        for batch in batches(self.folder / PARTS):
+            verdicts, kinds = (batch.column(name).to_numpy() for name in ("verdict", "kind"))
+            which = ((verdicts == Verdict.UNREADABLE) & (kinds == Kind.PATH)).nonzero()[0]
+            rows += len(which)
+            names = sorted({*names, *batch.column("path").take(pa.array(which)).to_pylist()})[:SHOWN]
+        return Unreadable(rows=rows, names=tuple(names))
+
+
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Rows whose lists do not parse."""
+
+    rows: int
+    names: tuple[str, ...]
+    """The first few of them."""
 
 
 def batches(folder: Path) -> Iterator[pa.RecordBatch]:

@@ -8,7 +8,7 @@ This is the one module that names pyspark; it is loaded when somebody asks for t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,27 +41,38 @@ Trouble = PySparkException
 class Input:
     """Where an inventory lies, as Spark finds it."""
 
+    files: Sequence[str]
+    """Files, in any spelling that Spark takes: `abfss://…`, `/Volumes/…`, a local path."""
     place: str
-    """A folder or files, in any spelling that Spark takes: `abfss://…`, `/Volumes/…`, a local path."""
+    """What messages call them."""
     form: str
     """`csv` or `parquet`."""
     view: View
 
 
 def judge_on_spark(
-    session: SparkSession, given: Input, ground: Ground, folder: Path, origin: Mapping[str, Any] | None = None
+    session: SparkSession,
+    given: Input,
+    ground: Ground,
+    folder: Path,
+    origin: Mapping[str, Any] | None = None,
+    whole: Callable[[int, int], Sequence[str]] = lambda met, kept: (),
 ) -> Result:
     """Judge an inventory and leave the result in a folder that driver and executors both see.
 
-    Raises ResultError where they do not, and whatever Spark raises for input that it cannot read: there is no
-    result then.
+    `whole` says what is wrong once all rows were read, given how many there were and how many of the
+    container; the summary, without which there is no result, is written after it.
+
+    Raises ResultError where driver and executors do not see one folder, and whatever Spark raises for input
+    that it cannot read: there is no result then.
     """
     parts = begin(folder, ground)
     raw = folder / RAW
     session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(ROWS_AT_ONCE))
     # Texts longer than 2 GiB a batch are not to be expected, and the kernel wants the usual kind.
     session.conf.set("spark.sql.execution.arrow.useLargeVarTypes", "false")
-    found = opened(session, given).mapInArrow(_worker(ground.document(), given), OUTPUT)
+    frame = opened(session, given)
+    found = frame.mapInArrow(_worker(ground.document(), given), OUTPUT)
     found.write.mode("overwrite").partitionBy("kind").parquet(_address(raw))
     if not raw.is_dir():
         raise ResultError(f"{folder} is not where Spark wrote: name a folder that the driver sees, too")
@@ -69,7 +80,11 @@ def judge_on_spark(
     shutil.rmtree(raw)
     rows = sum(batch.column("count").to_numpy()[batch.column("kind").to_numpy() == Kind.READ].sum()
                for batch in batches(parts))  # fmt: skip
-    result = Result(folder=folder, ground=ground, engine="spark", rows=int(rows), origin=origin or {})
+    # Counting takes no column, so that Parquet is asked for its metadata alone.
+    faults = tuple(whole(frame.count(), int(rows)))
+    result = Result(
+        folder=folder, ground=ground, engine="spark", rows=int(rows), faults=faults, origin=origin or {}
+    )
     finish(result)
     return result
 
@@ -80,7 +95,9 @@ def start(master: str = "") -> SparkSession:
     if master:
         builder = builder.master(master).config("spark.ui.enabled", "false")
     try:
-        return builder.getOrCreate()
+        session = builder.getOrCreate()
+        session.sparkContext.setLogLevel("ERROR")
+        return session
     except (PySparkException, RuntimeError, OSError) as error:
         raise Unusable(f"Spark does not start ({said(error)}); it needs Java 17 or newer") from None
 
@@ -93,11 +110,11 @@ def said(error: Exception) -> str:
 def opened(session: SparkSession, given: Input) -> DataFrame:
     """The columns that are judged, as they are written."""
     if given.form == "parquet":
-        frame = session.read.parquet(given.place)
+        frame = session.read.parquet(*given.files)
     else:
         # Quotes are doubled within quotes, and names may hold line breaks (RFC 4180).
         frame = session.read.csv(
-            given.place, header=True, quote='"', escape='"', multiLine=True, inferSchema=False,
+            list(given.files), header=True, quote='"', escape='"', multiLine=True, inferSchema=False,
             mode="FAILFAST", encoding="UTF-8", emptyValue="", nullValue="\ufffe",
             ignoreLeadingWhiteSpace=False, ignoreTrailingWhiteSpace=False, maxCharsPerColumn=-1,
             unescapedQuoteHandling="RAISE_ERROR",

@@ -241,6 +241,8 @@ class Scans:
     """Called with the paths met so far, and with how many there were the last time; 0 for unknown."""
     written: datetime | None = None
     """When anything in the lakes was last written to by the reconciler itself."""
+    keeps: bool = True
+    """Whether more is kept than how many paths there were."""
     done: int = 0
     _keepings: list[Keeping] = field(default_factory=list)
     _totals: dict[str, int] = field(default_factory=dict)
@@ -262,7 +264,7 @@ class Scans:
         """Where the reading of one container is kept; None where nothing may be."""
         expected = self._totals.get(question)
         self._expected = None if self._expected is None or expected is None else self._expected + expected
-        if self.checkpoint is None:
+        if self.checkpoint is None or not self.keeps:
             return None
         made = Keeping(
             checkpoint=self.checkpoint, name=name, question=question, written=self.written, told=self._tell

@@ -119,7 +119,7 @@ def test_spark_judges_as_one_machine_does(session: Any, tmp_path: Path, form: st
     files = written(tmp_path / "run", form)
     where, view = on(WANTED.values()), View(container="curated", qualified=True)
     local = judge_run(cut(files, form, rows=30_000), view, where, tmp_path / "local")
-    given = Input(place=str(tmp_path / "run"), form=form, view=view)
+    given = Input(files=[str(tmp_path / "run")], place="run", form=form, view=view)
     spark = judge_on_spark(session, given, where, tmp_path / "spark")
     assert local.faults == () and local.rows == ROWS + 20
     here, there = told(results.load(local.folder)), told(results.load(spark.folder))
