@@ -16,7 +16,8 @@ from reconciler.core.desired import Frame
 from reconciler.core.diff import Drift, diff
 from reconciler.core.guardrails import Docket, judge, succeeded
 from reconciler.core.model import Finding, Gap, Identity, Live, Presence
-from reconciler.core.order import order
+from reconciler.core.moments import unbroken, violations
+from reconciler.core.order import arrange
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
@@ -75,22 +76,24 @@ def plan(
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
     docket = Docket(
-        actions=order(drift.actions, cloud.kinds, desired.wanted),
+        actions=drift.actions,
         live=live,
         rules=inputs.policies.rules,
         held=drift.held,
         recent=inputs.history.removed_since(inputs.now),
         inside=inputs.policies.inside,
     )
+    ordered = arrange(succeeded(docket), cloud.kinds, desired.wanted, live, drift.blocked)
+    docket = replace(docket, actions=ordered.actions)
     made = Plan(
         environment=inputs.environment.name,
         revision=inputs.policies.revision,
         as_of=inputs.as_of,
-        actions=succeeded(docket),
-        blocked=tuple(drift.blocked),
+        actions=ordered.actions,
+        blocked=(*drift.blocked, *ordered.waiting),
         gaps=tuple(_gaps(live, inputs)),
         findings=_findings(drift, desired, live),
-        violations=judge(docket),
+        violations=(*judge(docket), *violations(ordered.knots, cloud.kinds)),
         problems=tuple(str(problem) for problem in desired.problems),
         unpinned=tuple(_unpinned(desired, named, inputs.policies.pins(inputs.environment.name))),
         managed=drift.managed,
@@ -107,6 +110,7 @@ def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands)
     approved = approve(planned.plan, judged)
     if saved is not None:
         approved = narrowed(approved, saved, judged.spent)
+    approved = unbroken(approved)
     return Applied(approved=approved, outcomes=(*approved.refused, *apply(approved, hands)))
 
 
