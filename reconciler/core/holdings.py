@@ -169,10 +169,18 @@ class Holdings:
         return bool(kind.passage or below) or any(map(is_group, moves))
 
     def _reached(self) -> Iterator[Target]:
-        """Where groups are granted something whose members change."""
+        """Groups whose members change, and where they are granted something.
+
+        Being in a group is a right of its own: it may be granted what nobody reads here.
+        """
         reached = self._outer(self.flipped)
         if not reached:
             return
+        for (provider, installation, kind), locators in self.declared.items():
+            if kind == GROUP:
+                for locator in locators:
+                    if f"group:{locator}" in reached:
+                        yield Target(Address(provider, installation, GROUP, locator), MEMBER)
         former = {name for name, present in self.renamed.items() if present in reached}
         names = reached | former
         for address, found in self.live.found.items():
@@ -216,6 +224,8 @@ class Holdings:
         return line
 
     def _line(self, target: Target) -> dict[str, Entry]:
+        if target.address.kind == GROUP and target.role == MEMBER:
+            return {f"group:{target.address.locator}": Entry((MEMBER,), ())}
         starts: dict[str, tuple[Value | None, ...]] = {}
         for found in self._things(target):
             for (role, principal), value in found.grants.items():
