@@ -199,7 +199,7 @@ def subsets(actions: Sequence[Action]) -> Iterator[list[Action]]:
             yield list(chosen)
             return
         yield from grow(at + 1, chosen)
-        if {need for need in actions[at].needs} <= {each.id for each in chosen}:
+        if set(actions[at].needs) <= {each.id for each in chosen}:
             yield from grow(at + 1, [*chosen, actions[at]])
 
     yield from grow(0, [])
