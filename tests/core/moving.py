@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import permutations
 
 from hypothesis import strategies as st
@@ -57,6 +58,12 @@ class Motion:
     wanted: Sequence[Wanted]
     live: Live
     actions: Sequence[Action]
+
+    @cached_property
+    def bounds(self) -> tuple[frozenset[Fact], frozenset[Fact]]:
+        """What has to be held at every moment, and what may be."""
+        before, after = holds(self.before), holds(self.after)
+        return before & after, before | after
 
     def state(self, done: Iterable[Action]) -> State:
         """What holds once these actions are done."""
@@ -181,9 +188,9 @@ def _execute(place: str, person: str, groups: set[str], state: State) -> bool:
 
 def bad(motion: Motion, done: Iterable[Action]) -> tuple[frozenset[Fact], frozenset[Fact]]:
     """What somebody lacks, and what somebody holds, that is bad to at a moment."""
-    before, after = holds(motion.before), holds(motion.after)
+    kept, allowed = motion.bounds
     now = holds(motion.state(done))
-    return (before & after) - now, now - (before | after)
+    return kept - now, now - allowed
 
 
 def good_moments(motion: Motion, ordered: Sequence[Action]) -> bool:

@@ -1,4 +1,4 @@
-"""Nobody has a bad moment in the emulated cloud: who reaches what is taken from its state after every request.
+"""Nobody has a bad moment in the emulated cloud: who reaches what is asked of it after every request.
 
 `Snapshots` asks the services' own evaluation, person by person; no part of the reconciler has a say in it.
 """
