@@ -138,19 +138,18 @@ class _Weighing:
         }
         found = sequence(range(len(self.actions)), rules, musts)
         out = self._out(found, musts)
-        kept = [
-            self._needing(action, found.needs.get(number, ()))
-            for number, action in enumerate(self.actions[: self.planned])
-            if number not in out
+        whole = [
+            self._needing(action, found.needs.get(number, ())) for number, action in enumerate(self.actions)
         ]
         return Order(
-            actions=_in_line(kept),
-            knots=tuple(self._knot(knot, found, rules) for knot in found.knots if not out & set(knot)),
+            actions=_in_line([whole[number] for number in range(self.planned) if number not in out]),
+            knots=tuple(self._knot(knot, found, whole) for knot in found.knots if not out & set(knot)),
             waiting=tuple(
-                _waiting(self.actions[number], self._reason(number, found)) for number in sorted(out)
+                _waiting(self.actions[number], self._reason(number, found))
+                for number in sorted(out)
                 if number < self.planned
             ),
-        )  # fmt: skip
+        )
 
     def _needing(self, action: Action, needs: Iterable[int]) -> Action:
         ids = {self.actions[number].id for number in needs}
@@ -185,19 +184,17 @@ class _Weighing:
         replaced = f"{firsts[0].attribute.principal} on {firsts[0].address}"
         return f"stays until what replaces it is there: {replaced}"
 
-    def _knot(self, knot: Sequence[int], found: Arranged, rules: Sequence[Rule]) -> Knot:
-        done = found.needs[knot[0]]
-        among = {rule for rule in rules if any(number in knot for number in rule.actions())}
-        rules = [rule for rule in rules if rule in among]
+    def _knot(self, knot: Sequence[int], found: Arranged, whole: Sequence[Action]) -> Knot:
+        about = [rule for rule in self.rules.cases if not rule.actions().isdisjoint(knot)]
         return Knot(
-            actions=[self.actions[number] for number in knot],
+            actions=[whole[number] for number in knot],
             moments=[
                 Moment(
-                    after=self.actions[first],
-                    until=self.actions[following],
-                    broken=[self._broken(rules[number]) for number in broken],
+                    after=whole[first],
+                    until=whole[following],
+                    broken=[self._broken(about[number]) for number in broken],
                 )
-                for first, following, broken in moments(knot, rules, done)
+                for first, following, broken in moments(knot, about, found.needs[knot[0]])
             ],
         )
 

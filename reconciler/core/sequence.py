@@ -239,10 +239,14 @@ def _explain_one(rule: Rule, action: int, done: set[int], needs: set[int], place
 def moments(
     knot: Sequence[int], rules: Sequence[Rule], done: Collection[int]
 ) -> Iterator[tuple[int, int, list[int]]]:
-    """Between which two actions of a knot which rules are broken."""
+    """Between which two actions of a knot which rules are broken; what stays the same is one moment."""
     state = set(done)
-    for action, following in zip(knot, knot[1:], strict=False):
+    first, broken = -1, list[int]()
+    for action in knot:
         state.add(action)
-        broken = [number for number, rule in enumerate(rules) if rule.broken(state)]
+        now = [number for number, rule in enumerate(rules) if rule.broken(state)]
+        if now == broken:
+            continue
         if broken:
-            yield action, following, broken
+            yield first, action, broken
+        first, broken = action, now
