@@ -12,10 +12,11 @@ from fnmatch import fnmatchcase
 
 from reconciler.apply import Hands, apply
 from reconciler.core.approval import Court, approve, narrowed
+from reconciler.core.chosen import reordered
 from reconciler.core.desired import Frame
 from reconciler.core.diff import Drift, diff
 from reconciler.core.guardrails import Docket, judge, succeeded
-from reconciler.core.model import Finding, Gap, Identity, Live, Presence
+from reconciler.core.model import Finding, Gap, Identity, Kind, Live, Presence
 from reconciler.core.moments import unbroken, violations
 from reconciler.core.order import arrange
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan
@@ -46,6 +47,7 @@ class Planned:
     """Live state as it was compared."""
     seen: Live
     """Live state as it was read, before recent writes were believed over stale readings."""
+    kinds: Mapping[str, Kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def plan(
         managed=drift.managed,
         readings=tuple(sorted(live.readings, key=lambda each: (each.place, each.reader))),
     )
-    return Planned(plan=sealed(made), desired=desired, live=live, seen=seen)
+    return Planned(plan=sealed(made), desired=desired, live=live, seen=seen, kinds=cloud.kinds)
 
 
 def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands) -> Applied:
@@ -110,7 +112,7 @@ def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands)
     approved = approve(planned.plan, judged)
     if saved is not None:
         approved = narrowed(approved, saved, judged.spent)
-    approved = unbroken(approved)
+    approved = reordered(unbroken(approved), planned.kinds, planned.desired.wanted, planned.live)
     return Applied(approved=approved, outcomes=(*approved.refused, *apply(approved, hands)))
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.chosen import reordered
 from reconciler.core.model import Address
 from reconciler.core.order import Order, arrange
-from reconciler.core.plan import Action
+from reconciler.core.plan import Action, ApprovedPlan, Plan
 from tests.core.moving import KINDS, THINGS, Motion, bad, good_moments, has_good_order, motions, subsets
 
 each_estate = pytest.mark.parametrize("things", THINGS, ids=["groups", "workspace", "lake"])
@@ -66,3 +69,28 @@ def test_the_order_depends_on_nothing_but_the_actions(
     for action in found.actions:
         assert set(action.needs) <= seen, "nothing comes before what it needs"
         seen.add(action.id)
+
+
+@each_estate
+@settings(max_examples=60)
+@given(data=st.data())
+def test_what_is_approved_of_a_plan_has_no_bad_moment_by_itself(
+    things: Sequence[Address], data: st.DataObject
+) -> None:
+    motion = data.draw(motions(things, 7))
+    found = ordered(motion)
+    chosen = [each for each in found.actions if data.draw(st.booleans())]
+    plan = Plan(environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions)
+    approved = ApprovedPlan(plan=plan, actions=tuple(chosen))
+    again = reordered(approved, KINDS, motion.wanted, motion.live)
+    assert {each.id for each in again.actions} == {each.id for each in chosen}
+    before = {each.id: set(each.needs) for each in chosen}
+    assert all(before[each.id] <= set(each.needs) for each in again.actions), "needs are only added to"
+    sent: list[Action] = []
+    for each in again.actions:
+        if set(each.needs) <= {one.id for one in sent}:
+            sent.append(each)
+    part = replace(motion, after=motion.state(sent), actions=sent)
+    if found.knots or arrange(sent, KINDS, motion.wanted, motion.live).knots:
+        return
+    assert good_moments(part, sent)
