@@ -12,11 +12,13 @@ from fnmatch import fnmatchcase
 
 from reconciler.apply import Hands, apply
 from reconciler.core.approval import Court, approve, narrowed
+from reconciler.core.chosen import reordered
 from reconciler.core.desired import Frame
 from reconciler.core.diff import Drift, diff
 from reconciler.core.guardrails import Docket, judge, succeeded
-from reconciler.core.model import Finding, Gap, Identity, Live, Presence
-from reconciler.core.order import order
+from reconciler.core.model import Finding, Gap, Identity, Kind, Live, Presence
+from reconciler.core.moments import unbroken, violations
+from reconciler.core.order import arrange
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
@@ -45,6 +47,7 @@ class Planned:
     """Live state as it was compared."""
     seen: Live
     """Live state as it was read, before recent writes were believed over stale readings."""
+    kinds: Mapping[str, Kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,28 +78,30 @@ def plan(
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
     docket = Docket(
-        actions=order(drift.actions, cloud.kinds, desired.wanted),
+        actions=drift.actions,
         live=live,
         rules=inputs.policies.rules,
         held=drift.held,
         recent=inputs.history.removed_since(inputs.now),
         inside=inputs.policies.inside,
     )
+    ordered = arrange(succeeded(docket), cloud.kinds, desired.wanted, live, drift.blocked)
+    docket = replace(docket, actions=ordered.actions)
     made = Plan(
         environment=inputs.environment.name,
         revision=inputs.policies.revision,
         as_of=inputs.as_of,
-        actions=succeeded(docket),
-        blocked=tuple(drift.blocked),
+        actions=ordered.actions,
+        blocked=(*drift.blocked, *ordered.waiting),
         gaps=tuple(_gaps(live, inputs)),
         findings=_findings(drift, desired, live),
-        violations=judge(docket),
+        violations=(*judge(docket), *violations(ordered.knots, cloud.kinds)),
         problems=tuple(str(problem) for problem in desired.problems),
         unpinned=tuple(_unpinned(desired, named, inputs.policies.pins(inputs.environment.name))),
         managed=drift.managed,
         readings=tuple(sorted(live.readings, key=lambda each: (each.place, each.reader))),
     )
-    return Planned(plan=sealed(made), desired=desired, live=live, seen=seen)
+    return Planned(plan=sealed(made), desired=desired, live=live, seen=seen, kinds=cloud.kinds)
 
 
 def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands) -> Applied:
@@ -107,6 +112,7 @@ def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands)
     approved = approve(planned.plan, judged)
     if saved is not None:
         approved = narrowed(approved, saved, judged.spent)
+    approved = reordered(unbroken(approved), planned.kinds, planned.desired.wanted, planned.live)
     return Applied(approved=approved, outcomes=(*approved.refused, *apply(approved, hands)))
 
 

@@ -252,6 +252,18 @@ class Identity:
     """Why it is not usable, with the candidates where there are several."""
 
 
+class Passage(NamedTuple):
+    """What reaching a thing in a tree takes: on everything above it, one of these parts of a right."""
+
+    kinds: tuple[str, ...]
+    """Kinds of things that may lie above: those that govern a tree, and those that are one place alone."""
+    role: str
+    part: str
+    """Held on what lies above, or on what governs it."""
+    own: str
+    """Held on the very place, it is enough as well."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """How the facts of one kind of thing compare and read."""
@@ -278,6 +290,13 @@ class Kind:
     readings: int = 2
     """How many readings in a row have to show a write before it counts; 1 where a service that has taken a
     write never shows the state before it again."""
+    passage: Passage | None = None
+    """For things in a tree: what it takes to reach one; "/" parts the names of a locator."""
+    own_first: bool = False
+    """True where an entry of somebody's own is all that counts, whatever their groups hold."""
+    below: tuple[str, str] | None = None
+    """Kind and role that whoever uses such a thing must hold in the same installation, such as being in the
+    workspace; what is known of them may not be all of it."""
 
     def parts(self, role: str, value: Value | None) -> frozenset[str]:
         """What holding this value allows, as a set that can be compared; empty for None."""

@@ -1,43 +1,75 @@
-"""Put actions into an order, and say which must be seen to work before others may be sent.
+"""Put actions into an order in which nobody has a bad moment, and say what each waits for.
 
-Widen access before narrowing it, so that nobody is locked out midway: create, grant, raise, set, lower,
-revoke, delete, then by kind.  That alone still passes through bad moments (a user moved between two groups
-holds both for a while); this is the one room that a better order replaces.
+Its law: between any two writes, whoever holds a right before and after holds it, and whoever holds it neither
+before nor after does not; whatever of the plan is approved, fails or goes together.  An action runs once all
+that it needs is verified, so any order that heeds `needs` is a good one.
+
+Where that leaves a choice, access is widened before it is narrowed: create, grant, raise, set, lower, revoke,
+delete, then by kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 
-from reconciler.core.model import EXISTS, Address, Attribute, Kind, Verb, Wanted
-from reconciler.core.plan import Action
+from reconciler.core.effective import Rules, rules_of
+from reconciler.core.holdings import Holdings, simple
+from reconciler.core.model import EXISTS, Address, Evidence, Kind, Live, Verb, Wanted
+from reconciler.core.moments import Broken, Knot, Moment
+from reconciler.core.plan import Action, Blocked, Cause
+from reconciler.core.routes import Rule
+from reconciler.core.sequence import Arranged, moments, sequence
 
 RANK = {verb: place for place, verb in enumerate(Verb)}
 WIDENING = frozenset({Verb.CREATE, Verb.GRANT, Verb.RAISE, Verb.SET})
 NARROWING = frozenset({Verb.LOWER, Verb.REVOKE})
+NEXT = "next"
+"""The stage of what is planned once this plan's creations are done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The actions in the order in which they run, and what no order can mend."""
+
+    actions: tuple[Action, ...]
+    """Each with the ids that it needs verified first."""
+    knots: tuple[Knot, ...] = ()
+    """Actions that lead through a bad moment in whatever order."""
+    waiting: tuple[Blocked, ...] = ()
+    """Actions that are left out, as what replaces what they take is planned in the next stage only."""
 
 
 def order(
-    actions: Iterable[Action], kinds: Mapping[str, Kind], wanted: Iterable[Wanted] = ()
+    actions: Iterable[Action],
+    kinds: Mapping[str, Kind],
+    wanted: Sequence[Wanted] = (),
+    live: Live | None = None,
 ) -> tuple[Action, ...]:
     """The actions in the order in which they run, each with the ids that it needs verified first."""
+    return arrange(actions, kinds, wanted, live).actions
+
+
+def arrange(
+    actions: Iterable[Action],
+    kinds: Mapping[str, Kind],
+    wanted: Sequence[Wanted] = (),
+    live: Live | None = None,
+    blocked: Sequence[Blocked] = (),
+) -> Order:
+    """Put a plan's actions into order; what they need already is heeded.
+
+    `blocked` are the facts that a later stage follows with: nothing is taken away that they replace.
+    """
     # In two steps, as what comes from a comparison is in order of address already, however much it is.
     ordered = sorted(actions, key=_place)
     ordered.sort(key=lambda action: _band(action, kinds))
-    members = _memberships(wanted) if any(action.verb in NARROWING for action in ordered) else {}
-    surroundings: dict[Address, _Surroundings] = {}
-    for action in ordered:
-        place = surroundings.get(action.address)
-        if place is None:
-            place = surroundings[action.address] = _Surroundings(kinds[action.address.kind].first)
-        place.add(action)
-    groups = {f"group:{at.locator}": each for at, each in surroundings.items() if at.kind == "group"}
-    return tuple(
-        replace(action, needs=needs) if needs else action
-        for action in ordered
-        for needs in [surroundings[action.address].needs(action, members, groups)]
-    )
+    ordered = _founded(ordered, kinds)
+    if simple(ordered, kinds):
+        return Order(actions=_in_line(ordered))
+    later = _later(blocked, wanted) if any(takes_away(action) for action in ordered) else []
+    return _Weighing([*ordered, *later], len(ordered), kinds, live or Live(), wanted).weigh()
 
 
 def _place(action: Action) -> tuple[object, ...]:
@@ -51,6 +83,200 @@ def _band(action: Action, kinds: Mapping[str, Kind]) -> tuple[int, int, bool]:
     return RANK[action.verb], kind.rank, leads
 
 
+def _later(blocked: Iterable[Blocked], wanted: Iterable[Wanted]) -> list[Action]:
+    """What the next stage will grant, as actions that this plan never runs."""
+    waiting = [each for each in blocked if each.stage == NEXT and each.attribute.principal]
+    grants = {want.address: want.grants for want in wanted} if waiting else {}
+    return [
+        Action(
+            id=f"next-{number}",
+            environment="",
+            verb=Verb.GRANT,
+            address=each.address,
+            attribute=each.attribute,
+            before=(None,),
+            after=grants[each.address][each.attribute],
+            until=None,
+            object_ids={},
+            tenant=each.tenant,
+            cause=Cause.MISSING,
+            source=each.source,
+            evidence=NO_EVIDENCE,
+        )
+        for number, each in enumerate(waiting)
+        if each.attribute in grants.get(each.address, ())
+    ]
+
+
+NO_EVIDENCE = Evidence()
+
+
+class _Weighing:
+    """The actions of a plan in their first order, with those of the next stage behind them."""
+
+    def __init__(
+        self,
+        actions: Sequence[Action],
+        planned: int,
+        kinds: Mapping[str, Kind],
+        live: Live,
+        wanted: Sequence[Wanted],
+    ) -> None:
+        self.actions = actions
+        self.planned = planned
+        """How many of them this plan may run."""
+        self.rules: Rules = rules_of(Holdings(actions, kinds, live, wanted))
+
+    def weigh(self) -> Order:
+        """Find what each needs, leave out what has to wait for the next stage, and tell the knots."""
+        rules = list(self.rules.cases)
+        place = {action.id: number for number, action in enumerate(self.actions)}
+        musts = {
+            number: [place[need] for need in action.needs if need in place]
+            for number, action in enumerate(self.actions)
+            if action.needs
+        }
+        found = sequence(range(len(self.actions)), rules, musts)
+        out = self._out(found, musts)
+        whole = [
+            self._needing(action, found.needs.get(number, ())) for number, action in enumerate(self.actions)
+        ]
+        return Order(
+            actions=_in_line([whole[number] for number in range(self.planned) if number not in out]),
+            knots=tuple(self._knot(knot, found, whole) for knot in found.knots if not out & set(knot)),
+            waiting=tuple(
+                _waiting(self.actions[number], self._reason(number, found))
+                for number in sorted(out)
+                if number < self.planned
+            ),
+        )
+
+    def _needing(self, action: Action, needs: Iterable[int]) -> Action:
+        ids = {self.actions[number].id for number in needs}
+        return replace(action, needs=tuple(sorted({*action.needs, *ids}))) if ids else action
+
+    def _out(self, found: Arranged, musts: Mapping[int, Sequence[int]]) -> set[int]:
+        """What is not for this plan: the next stage's own, and everything that needs some of it."""
+        out = set(range(self.planned, len(self.actions)))
+        if not out:
+            return out
+        followers: dict[int, list[int]] = {}
+        for needs in (found.needs, musts):
+            for number, firsts in needs.items():
+                for first in firsts:
+                    followers.setdefault(first, []).append(number)
+        for knot in found.knots:
+            for number in knot:
+                # A knot goes as a whole.
+                followers.setdefault(number, []).extend(knot)
+        queue = list(out)
+        while queue:
+            for number in followers.get(queue.pop(), ()):
+                if number not in out:
+                    out.add(number)
+                    queue.append(number)
+        return out
+
+    def _reason(self, number: int, found: Arranged) -> str:
+        firsts = [self.actions[each] for each in sorted(found.needs.get(number, ())) if each >= self.planned]
+        if not firsts:
+            return "waits for what follows in the next stage"
+        replaced = f"{firsts[0].attribute.principal} on {firsts[0].address}"
+        return f"stays until what replaces it is there: {replaced}"
+
+    def _knot(self, knot: Sequence[int], found: Arranged, whole: Sequence[Action]) -> Knot:
+        about = [rule for rule in self.rules.cases if not rule.actions().isdisjoint(knot)]
+        return Knot(
+            actions=[whole[number] for number in knot],
+            moments=[
+                Moment(
+                    after=whole[first],
+                    until=whole[following],
+                    broken=[self._broken(about[number]) for number in broken],
+                )
+                for first, following, broken in moments(knot, about, found.needs[knot[0]])
+            ],
+        )
+
+    def _broken(self, rule: Rule) -> Broken:
+        return Broken(case=self.rules.cases[rule], kept=rule.kept, people=self.rules.people[rule])
+
+
+def _waiting(action: Action, reason: str) -> Blocked:
+    return Blocked(
+        address=action.address,
+        attribute=action.attribute,
+        tenant=action.tenant,
+        source=action.source,
+        reason=reason,
+        stage=NEXT,
+    )
+
+
+def _in_line(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """The actions, each after all that it needs, and otherwise as they come; raises nothing for a circle."""
+    place = {action.id: number for number, action in enumerate(actions) if action.needs}
+    if not place:
+        return tuple(actions)
+    place = {action.id: number for number, action in enumerate(actions)}
+    firsts = [{place[need] for need in action.needs if need in place} for action in actions]
+    followers: dict[int, list[int]] = {}
+    for number, needs in enumerate(firsts):
+        for first in needs:
+            followers.setdefault(first, []).append(number)
+    open_ = [len(needs) for needs in firsts]
+    heap = [number for number, count in enumerate(open_) if not count]
+    heapify(heap)
+    line = []
+    while heap:
+        number = heappop(heap)
+        line.append(number)
+        for follower in followers.get(number, ()):
+            open_[follower] -= 1
+            if not open_[follower]:
+                heappush(heap, follower)
+    rest = [number for number, count in enumerate(open_) if count] if len(line) < len(actions) else []
+    return tuple(actions[number] for number in (*line, *rest))
+
+
+def _founded(ordered: Sequence[Action], kinds: Mapping[str, Kind]) -> list[Action]:
+    """The actions, each with what its own thing, or its place in a tree, asks for first."""
+    surroundings: dict[Address, _Surroundings] = {}
+    for action in ordered:
+        place = surroundings.get(action.address)
+        if place is None:
+            place = surroundings[action.address] = _Surroundings(kinds[action.address.kind].first)
+        place.add(action)
+    moving = _moving(ordered, kinds)
+    return [
+        replace(action, needs=tuple(sorted({*action.needs, *needs}))) if needs else action
+        for action in ordered
+        for needs in [surroundings[action.address].needs(action) | moving.get(action.id, frozenset())]
+    ]
+
+
+def _moving(ordered: Sequence[Action], kinds: Mapping[str, Kind]) -> dict[str, frozenset[str]]:
+    """For things that move within a tree: the way to the new place first, and that to the old one last."""
+    needs: dict[str, frozenset[str]] = {}
+    for move in ordered:
+        passage = kinds[move.address.kind].passage
+        if passage is None or move.attribute.role != "name" or not move.before[0]:
+            continue
+        old, new = move.before[0], move.address.locator
+        first = set()
+        for action in ordered:
+            ways = action.address[:2] == move.address[:2] and action.address.kind in passage.kinds
+            if not ways or not action.attribute.principal:
+                continue
+            place = f"{action.address.locator}/"
+            if new.startswith(place) and action.verb in WIDENING:
+                first.add(action.id)
+            elif old.startswith(place) and action.verb in NARROWING and not new.startswith(place):
+                needs[action.id] = needs.get(action.id, frozenset()) | {move.id}
+        needs[move.id] = frozenset(first)
+    return needs
+
+
 class _Surroundings:
     """The actions of one address, indexed by what others of the same address may need of them."""
 
@@ -59,8 +285,6 @@ class _Surroundings:
         self.founding: dict[str, str] = {}
         """Role (`exists`, `name`, the kind's first role) to the id of its widening action."""
         self.narrowing: list[str] = []
-        self.grants: dict[Attribute, str] = {}
-        """The facts that are given, each with the id of its action."""
 
     def add(self, action: Action) -> None:
         role = action.attribute.role
@@ -68,33 +292,15 @@ class _Surroundings:
             self.founding[role] = action.id
         if action.verb in NARROWING:
             self.narrowing.append(action.id)
-        if action.verb in (Verb.GRANT, Verb.RAISE):
-            self.grants[action.attribute] = action.id
 
-    def needs(
-        self,
-        action: Action,
-        members: Mapping[str, frozenset[str]],
-        groups: Mapping[str, _Surroundings],
-    ) -> tuple[str, ...]:
+    def needs(self, action: Action) -> frozenset[str]:
         """What must be verified first; what rests on a thing is narrowed before the thing itself goes."""
-        role, principal = action.attribute
         if action.verb in WIDENING:
-            return tuple(sorted(set(self._founding(role)))) if self.founding else ()
-        leaving = action.verb is Verb.REVOKE and role == self.first
-        needs = (
-            {other for other in self.narrowing if other != action.id}
-            if (leaving or action.verb is Verb.DELETE)
-            else set()
-        )
-        for group in members.get(principal, ()):
-            replacing = self.grants.get(Attribute(role, group))
-            if replacing:
-                needs.add(replacing)
-                joins = groups[group].grants if group in groups else {}
-                admission = joins.get(Attribute("member", principal))
-                needs |= {admission} if admission else set()
-        return tuple(sorted(needs))
+            return frozenset(self._founding(action.attribute.role)) if self.founding else NOBODY
+        leaving = action.verb is Verb.REVOKE and action.attribute.role == self.first
+        if leaving or action.verb is Verb.DELETE:
+            return frozenset(self.narrowing) - {action.id}
+        return NOBODY
 
     def _founding(self, role: str) -> Iterator[str]:
         for founding in (EXISTS, "name", self.first):
@@ -104,27 +310,7 @@ class _Surroundings:
                 yield self.founding[founding]
 
 
-def _memberships(wanted: Iterable[Wanted]) -> dict[str, frozenset[str]]:
-    """Per principal, the groups that the policies put it in, through whatever nesting."""
-    parents: dict[str, set[str]] = {}
-    for want in wanted:
-        if want.address.kind != "group":
-            continue
-        for attribute in want.grants:
-            if attribute.role == "member":
-                parents.setdefault(attribute.principal, set()).add(f"group:{want.address.locator}")
-    return {principal: _closure(principal, parents) for principal in parents}
-
-
-def _closure(principal: str, parents: Mapping[str, set[str]]) -> frozenset[str]:
-    seen: set[str] = set()
-    queue = [principal]
-    while queue:
-        for group in parents.get(queue.pop(), ()):
-            if group not in seen:
-                seen.add(group)
-                queue.append(group)
-    return frozenset(seen)
+NOBODY: frozenset[str] = frozenset()
 
 
 def takes_away(action: Action) -> bool:

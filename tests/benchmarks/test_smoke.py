@@ -17,6 +17,7 @@ from tests.benchmarks import (
     bench_groups,
     bench_help,
     bench_inventory,
+    bench_order,
     bench_pacing,
     bench_validate,
     inventory_rows,
@@ -57,6 +58,14 @@ def test_core() -> None:
     report = bench_core.run(grants=1000, runs=1)
     whole(report)
     assert [each.what.partition(": ")[2] for each in report.rows] == ["10 actions", "1,000 actions"]
+
+
+def test_order() -> None:
+    report = bench_order.run(users=300, groups=40, sizes=(80,), runs=1)
+    whole(report)
+    assert row(report, "order of").what == "order of 80 actions"
+    # An order that minds nobody would be a fast one.
+    assert int(str(report.facts["80 actions: that wait for another"])) > 10
 
 
 @pytest.mark.slow

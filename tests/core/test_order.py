@@ -19,7 +19,7 @@ TEAM = "group:pricing ds"
 
 
 def plan(wants: list[Wanted], state: Live) -> tuple[Action, ...]:
-    return order(diff(wants, state, frame()).actions, KINDS, wants)
+    return order(diff(wants, state, frame()).actions, KINDS, wants, state)
 
 
 @given(pairs(), st.randoms(use_true_random=False))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from reconciler.core.environment import Environment
-from reconciler.core.model import Attribute, Kind, Source, Value
+from reconciler.core.model import Attribute, Kind, Passage, Source, Value
 from reconciler.providers.document import Declared, Document, DocumentKind, Reach, Terminable
 
 PROVIDER = "adls"
@@ -177,6 +177,8 @@ KINDS = (
         roles={ACCESS: "", DEFAULT: "for new files"},
         readings=ONE,
         properties=frozenset({NAME}),
+        passage=Passage(kinds=(TRAVERSE, FOLDER), role=ACCESS, part="x", own=LIST),
+        own_first=True,
     ),
 )
 

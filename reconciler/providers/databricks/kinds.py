@@ -29,6 +29,7 @@ KINDS = (
         words={USER: "user of the workspace", ADMIN: "admin of the workspace", HELD: ""},
         roles={ASSIGNMENT: ""},
         first=ASSIGNMENT,
+        below=(ENTITLEMENTS, ASSIGNMENT),
     ),
     Kind(
         name=SECRET_SCOPE,
@@ -42,5 +43,6 @@ KINDS = (
         },
         words={"READ": "read", "WRITE": "write", MANAGE: "manage"},
         roles={ACL: ""},
+        below=(ENTITLEMENTS, ASSIGNMENT),
     ),
 )

@@ -1,0 +1,327 @@
+"""Who reaches which right over what, now and at every step of a plan: the rules that its order has to mind.
+
+A right is held by a person on a target (an address and a role), of its own, through groups whatever their
+nesting, and where things lie in a tree only with a way to them.  Only rights that two actions touch are
+looked at, and only people for whom both do: one action alone leads from before to after and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, islice, product
+from typing import NamedTuple
+
+from reconciler.core.holdings import EVERYBODY, Holdings, Line, Target, is_group
+from reconciler.core.model import Kind, Value
+from reconciler.core.routes import ALWAYS, NEVER, Routes, Rule, both, either, once, rule, until
+
+WORLDS = 16
+"""Of a tree whose paths hold different rights, combinations that are looked at."""
+STRANGER_ALONE = "user:"
+STRANGER = ""
+"""Somebody of whom nothing is known but that they may be in groups whose members are not."""
+
+
+class Case(NamedTuple):
+    """For whom a rule is made, as an example: others may be in the same place."""
+
+    person: str
+    target: Target
+    value: Value
+    """The least right with which the part that is at stake comes."""
+
+
+@dataclass(slots=True)
+class Rules:
+    """Every rule of a plan once, with somebody whom it is about."""
+
+    cases: dict[Rule, Case] = field(default_factory=dict)
+    people: dict[Rule, int] = field(default_factory=dict)
+    """For how many people and rights it is made."""
+
+    def add(self, found: Rule, case: Case) -> None:
+        """Keep it, and the first case of it."""
+        self.cases.setdefault(found, case)
+        self.people[found] = self.people.get(found, 0) + 1
+
+
+class _Edge(NamedTuple):
+    """What one entry of a list comes to for one part of a right."""
+
+    had: bool
+    has: bool
+    there: bool
+    """Whether there is an entry before."""
+    stays: bool
+    action: int
+    """-1 where nothing changes."""
+
+    @property
+    def routes(self) -> Routes:
+        """When the entry gives the part."""
+        if self.had:
+            return ALWAYS if self.has else until(self.action)
+        return once(self.action) if self.has else NEVER
+
+    def outranked(self) -> Routes:
+        """When the entry leaves it to the groups of its holder, where own entries come first."""
+        if self.there and self.stays:
+            return NEVER
+        if self.there:
+            return ALWAYS if self.had else once(self.action)
+        return ALWAYS if self.has or not self.stays else until(self.action)
+
+
+NO_ENTRY = _Edge(False, False, False, False, -1)
+Edges = Mapping[str, _Edge]
+
+
+class _Clause(NamedTuple):
+    """One thing that must hold: over any of these lists of entries."""
+
+    edges: tuple[Edges, ...]
+    own_first: bool
+
+
+def rules_of(holdings: Holdings) -> Rules:
+    """Everything that the order of a plan's actions has to mind."""
+    found = Rules()
+    for target in holdings.targets():
+        if not _crowded(holdings, target):
+            continue
+        for clauses, value in _atoms(holdings, target):
+            _Atom(holdings, clauses).judge(target, value, found)
+    return found
+
+
+def _crowded(holdings: Holdings, target: Target) -> bool:
+    """Whether more than one action may have a say in a target at all."""
+    kind = holdings.kinds[target.address.kind]
+    lines = [holdings.line(target)]
+    lines += [holdings.line(at) for at, _ in _gate_lines(holdings, target, kind)]
+    actions = {move.action for line in lines for entry in line.values() for move in entry.moves}
+    if len(actions) > 1:
+        return True
+    cone = holdings.cone(who for line in lines for who in line if is_group(who))
+    return len(actions) + sum(len(holdings.flips(group)) for group in cone) > 1
+
+
+def _atoms(holdings: Holdings, target: Target) -> Iterator[tuple[list[_Clause], Value]]:
+    """Every part of a right on a target, in every way in which it may have to be looked at."""
+    kind = holdings.kinds[target.address.kind]
+    line = holdings.line(target)
+    seen: set[tuple[object, ...]] = set()
+    for starts in _worlds(line):
+        for part, value in sorted(_parts(kind, target.role, line).items()):
+            edges = _edges(line, starts, kind, target.role, part)
+            look = tuple(sorted(edges.items()))
+            if look in seen:
+                continue
+            seen.add(look)
+            own = _Clause((edges,), kind.own_first)
+            for gates in _gate_sets(holdings, target, kind):
+                yield [own, *gates], value
+
+
+def _worlds(line: Line) -> Iterator[Mapping[str, Value | None]]:
+    """What the paths of a tree may hold to begin with, where they disagree."""
+    mixed = {who: entry.starts for who, entry in line.items() if len(entry.starts) > 1}
+    for chosen in islice(product(*mixed.values()), WORLDS):
+        yield dict(zip(mixed, chosen, strict=True))
+
+
+def _parts(kind: Kind, role: str, line: Line) -> dict[str, Value]:
+    """Every part of a right that a list speaks of, with the least right that has it."""
+    values = {value for entry in line.values() for value in entry.values() if value is not None}
+    parts: dict[str, Value] = {}
+    for value in sorted(values, key=lambda each: (len(kind.parts(role, each)), each)):
+        for part in kind.parts(role, value):
+            parts.setdefault(part, value)
+    return parts
+
+
+def _edges(
+    line: Line, starts: Mapping[str, Value | None], kind: Kind, role: str, part: str
+) -> dict[str, _Edge]:
+    edges = {}
+    own = kind.passage.own if kind.passage else None
+    for who, entry in line.items():
+        start = starts.get(who, entry.starts[0])
+        after, action = entry.move(start)
+        had = part in kind.parts(role, start)
+        has = part in kind.parts(role, after)
+        # What is granted on one place of a tree alone outranks nothing below it.
+        there, stays = start not in (None, own), after not in (None, own)
+        edges[who] = _Edge(had, has, there, stays, action)
+    return edges
+
+
+def _gate_sets(holdings: Holdings, target: Target, kind: Kind) -> Iterator[list[_Clause]]:
+    """The ways to a thing, as far as they change: each may be open to somebody by what nobody has read."""
+    gates = [gate for gate in _gates(holdings, target, kind) if _Atom(holdings, [gate]).changes()]
+    sizes = range(len(gates) + 1) if len(gates) < 3 else (0, 1, len(gates))
+    for size in sizes:
+        for chosen in combinations(gates, size):
+            yield list(chosen)
+
+
+def _gate_lines(holdings: Holdings, target: Target, kind: Kind) -> Iterator[tuple[Target, str]]:
+    """The lists that have a say in the way to a thing, each with the place that it speaks of."""
+    if kind.below is not None and target.role != kind.below[1]:
+        yield holdings.across(target.address, *kind.below), ""
+    if kind.passage is None:
+        return
+    for place in holdings.above(target.address):
+        for name in kind.passage.kinds:
+            tree = name in holdings.kinds and holdings.kinds[name].passage is not None
+            at = holdings.governing(target.address, name, place, tree=tree)
+            if at is not None:
+                yield Target(at, kind.passage.role), place
+
+
+def _gates(holdings: Holdings, target: Target, kind: Kind) -> Iterator[_Clause]:
+    """Every place on the way to a thing: somebody may pass by any of its lists."""
+    lists: dict[str, list[Edges]] = {}
+    for at, place in _gate_lines(holdings, target, kind):
+        line, other = holdings.line(at), holdings.kinds[at.address.kind]
+        if not line:
+            continue
+        here = lists.setdefault(place, [])
+        if not place or kind.passage is None:
+            here.append(_uniform(line, other, at.role, None))
+            continue
+        here.append(_uniform(line, other, at.role, kind.passage.part))
+        if at.address.locator == place:
+            here.append(_uniform(line, other, at.role, kind.passage.own))
+    for here in lists.values():
+        if here:
+            yield _Clause(tuple(here), False)
+
+
+def _uniform(line: Line, kind: Kind, role: str, part: str | None) -> Edges:
+    """The list as its first paths hold it; without a part, any right on it is enough."""
+    if part is not None:
+        return _edges(line, {}, kind, role, part)
+    edges = {}
+    for who, entry in line.items():
+        start = entry.starts[0]
+        after, action = entry.move(start)
+        edges[who] = _Edge(start is not None, after is not None, start is not None, after is not None, action)
+    return edges
+
+
+class _Atom:
+    """One part of a right on one target, with everything that may lead to it."""
+
+    def __init__(self, holdings: Holdings, clauses: Sequence[_Clause]) -> None:
+        self.holdings = holdings
+        self.clauses = clauses
+        self.edges = [edges for clause in clauses for edges in clause.edges]
+        listed = {who for edges in self.edges for who in edges if is_group(who)}
+        self.cone = holdings.cone(listed)
+        self.opaque = frozenset(group for group in self.cone if not holdings.known(group))
+        self.memo: dict[object, Routes] = {}
+
+    def changes(self) -> bool:
+        """Whether anything that leads here changes at all."""
+        return any(edge.had is not edge.has for edges in self.edges for edge in edges.values()) or any(
+            self.holdings.flips(group) for group in self.cone
+        )
+
+    def judge(self, target: Target, value: Value, found: Rules) -> None:
+        """Add the rules of everybody whom two actions concern."""
+        for person, everywhere in self._people():
+            routes = self._routes(person, everywhere)
+            made = rule(routes)
+            if made is not None:
+                found.add(made, Case(person, target, value))
+
+    def _people(self) -> Iterator[tuple[str, bool]]:
+        """Whom to look at; the flag says: as if they were in every group of unknown members."""
+        touched, twice = 0, 0
+        moved = []
+        for who, edge in ((who, edge) for edges in self.edges for who, edge in edges.items()):
+            if edge.action < 0:
+                continue
+            bits = self.holdings.bits(who)
+            touched, twice = touched | bits, twice | touched & bits
+            if not is_group(who):
+                moved.append(who)
+        for group in sorted(self.cone):
+            for child in self.holdings.flips(group):
+                bits = self.holdings.bits(child)
+                touched, twice = touched | bits, twice | touched & bits
+        if self.opaque and touched:
+            for person in sorted({STRANGER, *moved}):
+                yield person, True
+        if twice < 0:
+            twice &= self._everybody()
+        for person in self.holdings.people(twice):
+            yield person, False
+
+    def _everybody(self) -> int:
+        """All who may be told apart here, and somebody who is none of them."""
+        named = {who for edges in self.edges for who in edges} | self.cone.keys() | {STRANGER_ALONE}
+        everybody = 0
+        for who in sorted(named - {EVERYBODY}):
+            everybody |= self.holdings.bits(who)
+        return everybody
+
+    def _routes(self, person: str, everywhere: bool) -> Routes:
+        joined = self._joined(person, everywhere)
+        own = tuple(edges.get(person) for edges in self.edges)
+        key = (own, tuple(sorted(joined.items())))
+        known = self.memo.get(key)
+        if known is None:
+            known = self.memo[key] = self._whole(person, self._spread(joined))
+        return known
+
+    def _joined(self, person: str, everywhere: bool) -> dict[str, Routes]:
+        """The groups of the cone that somebody is in, or comes into, themselves."""
+        found: dict[str, Routes] = {}
+        for group in self.cone:
+            if group == person or (everywhere and group in self.opaque):
+                found[group] = ALWAYS
+                continue
+            link = self.holdings.link(person, group)
+            if link is not None:
+                found[group] = link
+        return found
+
+    def _spread(self, joined: Mapping[str, Routes]) -> dict[str, Routes]:
+        """By group of the cone, the ways into it, through whatever nesting."""
+        into = dict(joined)
+        queue = list(into)
+        while queue:
+            child = queue.pop()
+            for parent, link in self.cone.get(child, ()):
+                wider = either(into.get(parent, NEVER), both(into[child], link))
+                if wider != into.get(parent, NEVER):
+                    into[parent] = wider
+                    queue.append(parent)
+        return into
+
+    def _whole(self, person: str, into: Mapping[str, Routes]) -> Routes:
+        whole = ALWAYS
+        for clause in self.clauses:
+            held = NEVER
+            for edges in clause.edges:
+                held = either(held, _listed(edges, person, into, clause.own_first))
+            whole = both(whole, held)
+            if not whole:
+                break
+        return whole
+
+
+def _listed(edges: Edges, person: str, into: Mapping[str, Routes], own_first: bool) -> Routes:
+    """When one list of entries gives the part to somebody who is in these groups."""
+    own = edges.get(person, NO_ENTRY) if not is_group(person) else NO_ENTRY
+    shared = NEVER
+    for group, routes in into.items():
+        edge = edges.get(group)
+        if edge is not None:
+            shared = either(shared, both(routes, edge.routes))
+    if own_first:
+        shared = both(shared, own.outranked())
+    return either(own.routes, shared)

@@ -1,0 +1,252 @@
+"""Find an order in which no rule is broken between any two actions, or the one that breaks them least.
+
+Its law: what it says an action needs is enough.  Any actions may be done in any order, and any may fail, as
+long as nothing is done before what it needs: no rule is broken at any moment.  For a right that is kept, the
+last removal that was done has a route left, made of what it needed; for a right that nobody is to hold, the
+last addition that was done was cut off by what it needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from reconciler.core.routes import Rule
+
+STATES = 4_000
+"""States of one knot that are looked at before it counts as one without a good order."""
+
+Musts = Mapping[int, Collection[int]]
+"""By action, those that must be done before it whatever the rules say."""
+
+
+@dataclass(slots=True)
+class Arranged:
+    """What was found: an order for every action that some rule or must is about."""
+
+    needs: dict[int, set[int]] = field(default_factory=dict)
+    """By action, those that must be verified before it, beside the musts."""
+    knots: list[tuple[int, ...]] = field(default_factory=list)
+    """Actions for which there is no good order, each in the order of the shortest bad moment."""
+
+
+def sequence(order: Iterable[int], rules: Sequence[Rule], musts: Musts) -> Arranged:
+    """Look for an order of these actions, the given one where it does no harm.
+
+    First whole passes, in which every action is done that can be; then, where actions are left, a bounded
+    search among those that hang together.
+    """
+    return _Search(list(order), rules, musts).run()
+
+
+class _Search:
+    """The actions of one plan, and the rules that each of them touches."""
+
+    def __init__(self, order: list[int], rules: Sequence[Rule], musts: Musts) -> None:
+        self.rules = rules
+        self.musts = musts
+        self.touched: dict[int, list[int]] = {}
+        for number, rule in enumerate(rules):
+            for action in rule.actions():
+                self.touched.setdefault(action, []).append(number)
+        involved = self._involved()
+        self.order = [action for action in order if action in involved]
+        self.rank = {action: place for place, action in enumerate(self.order)}
+        self.found = Arranged()
+
+    def _involved(self) -> set[int]:
+        """Actions that a rule is about, and everything that has to go before or between them."""
+        involved = set(self.touched)
+        queue = list(involved)
+        while queue:
+            for must in self.musts.get(queue.pop(), ()):
+                if must not in involved:
+                    involved.add(must)
+                    queue.append(must)
+        return involved
+
+    def run(self) -> Arranged:
+        done: set[int] = set()
+        chosen = self.pass_through(self.order, done)
+        if len(chosen) == len(self.order):
+            self._explain(chosen, ())
+            return self.found
+        place = {action: number for number, action in enumerate(chosen)}
+        for part in self._parts(self.order):
+            begun = sorted((action for action in part if action in place), key=place.__getitem__)
+            left = [action for action in part if action not in place]
+            if not left:
+                self._explain(begun, ())
+                continue
+            good = self._search(part)
+            if good is not None:
+                self._explain(good, ())
+            else:
+                self._explain(begun, left)
+        return self.found
+
+    def pass_through(self, actions: Iterable[int], done: set[int]) -> list[int]:
+        """Do whatever can be done, pass after pass, until nothing moves; what was done, in order."""
+        chosen: list[int] = []
+        waiting, before = list(actions), -1
+        while waiting and len(waiting) != before:
+            before, left = len(waiting), []
+            for action in waiting:
+                if self._may(action, done):
+                    done.add(action)
+                    chosen.append(action)
+                else:
+                    left.append(action)
+            waiting = left
+        return chosen
+
+    def _may(self, action: int, done: set[int]) -> bool:
+        if any(must not in done for must in self.musts.get(action, ())):
+            return False
+        done.add(action)
+        fine = not any(self.rules[number].broken(done) for number in self.touched.get(action, ()))
+        done.discard(action)
+        return fine
+
+    def _parts(self, actions: Sequence[int]) -> list[list[int]]:
+        """Actions that hang together, over rules and musts, each part in order."""
+        among = set(actions)
+        above = {action: action for action in actions}
+
+        def top(action: int) -> int:
+            while above[action] != action:
+                above[action] = above[above[action]]
+                action = above[action]
+            return action
+
+        for action in actions:
+            for must in self.musts.get(action, ()):
+                if must in among:
+                    above[top(action)] = top(must)
+        for number in sorted({number for action in actions for number in self.touched.get(action, ())}):
+            first, *rest = (action for action in sorted(self.rules[number].actions()) if action in among)
+            for action in rest:
+                above[top(action)] = top(first)
+        parts: dict[int, list[int]] = {}
+        for action in actions:
+            parts.setdefault(top(action), []).append(action)
+        return list(parts.values())
+
+    def _search(self, part: Sequence[int]) -> list[int] | None:
+        """A good order of a part by going back where it leads nowhere; None within the bound."""
+        seen: set[frozenset[int]] = set()
+        done: set[int] = set()
+        chosen: list[int] = []
+        stack = [iter(part)]
+        while stack:
+            action = next((each for each in stack[-1] if each not in done and self._may(each, done)), None)
+            if action is not None:
+                state = frozenset(done | {action})
+                if state in seen:
+                    continue
+                if len(seen) >= STATES:
+                    return None
+                seen.add(state)
+                done.add(action)
+                chosen.append(action)
+                if len(chosen) == len(part):
+                    return chosen
+                stack.append(iter(part))
+                continue
+            stack.pop()
+            if chosen:
+                done.discard(chosen.pop())
+        return None
+
+    def _explain(self, good: Sequence[int], left: Sequence[int]) -> None:
+        """Say what each action of a good beginning needs, and chain up what is left."""
+        done: set[int] = set()
+        place = {action: number for number, action in enumerate(good)}
+        for action in good:
+            done.add(action)
+            needs: set[int] = set()
+            for number in self.touched.get(action, ()):
+                _explain_one(self.rules[number], action, done, needs, place)
+            needs -= {action, *self.musts.get(action, ())}
+            if needs:
+                self.found.needs[action] = needs
+        for part in self._parts(left):
+            knot = self._least(part, done)
+            rules = {number for action in knot for number in self.touched.get(action, ())}
+            first = {each for number in rules for each in self.rules[number].actions() if each in place}
+            self.found.knots.append(tuple(knot))
+            for before, action in zip((None, *knot), knot, strict=False):
+                self.found.needs[action] = first if before is None else {before}
+
+    def _least(self, part: Sequence[int], done: set[int]) -> list[int]:
+        """The order of a knot with the shortest bad moment; of several, one that lets nobody in."""
+        start: frozenset[int] = frozenset()
+        costs: dict[frozenset[int], tuple[int, int, int]] = {}
+        heap: list[tuple[tuple[int, int, int], tuple[int, ...], frozenset[int]]] = [((0, 0, 0), (), start)]
+        while heap and len(costs) < STATES:
+            cost, path, state = heappop(heap)
+            if state in costs:
+                continue
+            costs[state] = cost
+            if len(path) == len(part):
+                return [part[each] for each in path]
+            for number, action in enumerate(part):
+                after = state | {action}
+                if action in state or after in costs or not self._free(action, done, state):
+                    continue
+                bad, open_, many = self._badness(part, done | after)
+                whole = (cost[0] + bad, cost[1] + open_, cost[2] + many)
+                heappush(heap, (whole, (*path, number), after))
+        return self._forced(part, done)
+
+    def _free(self, action: int, done: Collection[int], state: Collection[int]) -> bool:
+        return all(must in done or must in state for must in self.musts.get(action, ()))
+
+    def _badness(self, part: Iterable[int], done: set[int]) -> tuple[int, int, int]:
+        numbers = {number for action in part for number in self.touched.get(action, ())}
+        broken = [self.rules[number] for number in numbers if self.rules[number].broken(done)]
+        return int(bool(broken)), int(any(not rule.kept for rule in broken)), len(broken)
+
+    def _forced(self, part: Sequence[int], done: set[int]) -> list[int]:
+        """An order of a knot that is too large to search: always the step that harms least."""
+        state = set(done)
+        path: list[int] = []
+        waiting = list(part)
+        while waiting:
+            free = [each for each in waiting if self._free(each, state, ())] or waiting
+            best = min(free, key=lambda each: self._badness(part, state | {each}))
+            waiting.remove(best)
+            state.add(best)
+            path.append(best)
+        return path
+
+
+def _explain_one(rule: Rule, action: int, done: set[int], needs: set[int], place: Mapping[int, int]) -> None:
+    """Add what one action needs so that this rule holds, given what was done up to and with it."""
+    if rule.kept:
+        if any(action in route.removals for route in rule.routes):
+            open_ = [route for route in rule.routes if route.is_open(done)]
+            needs |= min(open_, key=lambda route: len(route.adds - needs - {action})).adds
+        return
+    if not any(action in route.adds for route in rule.routes):
+        return
+    for route in rule.routes:
+        if route.adds <= done and route.removals.isdisjoint({action, *needs}):
+            needs.add(min(route.removals & done, key=place.__getitem__))
+
+
+def moments(
+    knot: Sequence[int], rules: Sequence[Rule], done: Collection[int]
+) -> Iterator[tuple[int, int, list[int]]]:
+    """Between which two actions of a knot which rules are broken; what stays the same is one moment."""
+    state = set(done)
+    first, broken = -1, list[int]()
+    for action in knot:
+        state.add(action)
+        now = [number for number, rule in enumerate(rules) if rule.broken(state)]
+        if now == broken:
+            continue
+        if broken:
+            yield first, action, broken
+        first, broken = action, now
