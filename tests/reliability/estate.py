@@ -38,6 +38,8 @@ class Scene:
     """What is other once all is applied, by thing: holder to value, "" for nothing."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the environment document that are other than usual."""
+    leaver: str = ""
+    """Whom somebody may delete in the meantime; "" where the scene is about nobody."""
 
 
 def user(name: str) -> str:
@@ -105,6 +107,7 @@ def _group(name: str, **more: Any) -> dict[str, Any]:
 
 MEMBERS = Scene(
     name="members",
+    leaver=user("cy"),
     seed=live(
         groups=[
             {"name": "team", "members": [user("ana"), user("bo"), "sp:bot"]},
@@ -123,6 +126,7 @@ MEMBERS = Scene(
 )
 OWNERS = Scene(
     name="owners",
+    leaver=user("ana"),
     seed=live(groups=[{"name": "team", "members": [user("bo")], "owners": [user("lea"), user("bea")]}]),
     documents=(
         _group("team", members=[user("ana")], owners=[user("lea"), user("noor")], description="all of us"),
@@ -139,6 +143,7 @@ OWNERS = Scene(
 )
 GROUPS = Scene(
     name="groups",
+    leaver=user("ana"),
     seed=live(groups=[{"name": "old-name", "members": [user("ana")]}, {"name": "closing"}]),
     documents=(
         _group("new-name", was="old-name", members=[user("ana")]),
@@ -155,6 +160,7 @@ GROUPS = Scene(
 LEAVER = {"who": user("eve"), "can": ["allow-cluster-create"]}
 PLACES = Scene(
     name="places",
+    leaver="group:blue",
     seed=live(
         groups=[{"name": "red", "members": [user("ana")]}, {"name": "blue"}],
         workspace={
@@ -193,6 +199,7 @@ ASSIGNED = [{"principal": f"group:{name}", "permissions": ["USER"]} for name in 
 VALUE = {"value": "canary-secret-value", "updated": "2026-11-01T08:00:00Z"}
 ACLS = Scene(
     name="acls",
+    leaver="group:red",
     seed=live(
         groups=[{"name": "red", "members": [user("ana")]}, {"name": "green"}],
         workspace={
@@ -256,6 +263,7 @@ HOLDERS = [
 READERS = ("group:red", user("bo"))
 LISTS = Scene(
     name="lists",
+    leaver="group:red",
     seed=live(
         groups=[RED],
         paths=[
@@ -272,6 +280,7 @@ LISTS = Scene(
 )
 TREE = Scene(
     name="tree",
+    leaver="group:red",
     seed=live(
         groups=[RED],
         paths=[
@@ -310,6 +319,7 @@ FOLDERS = Scene(
 )
 BY_PATH = Scene(
     name="by-path",
+    leaver="group:red",
     seed=live(
         groups=[RED],
         paths=[{"path": "red", "acl": PLAIN}, {"path": "red/a", "type": "file", "acl": PLAIN}],

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.emulator.faults import Fault
+from tests.reliability.estate import Scene
 from tests.reliability.requests import Kind
 
 Condition = Callable[[Kind], bool]
 JSON = {"Content-Type": "application/json"}
+DELETED = "principal deleted"
+"""The column of what is no fault of a service: somebody deletes whom a grant is for, at this request."""
 
 
 def _anything(kind: Kind) -> bool:
@@ -49,6 +52,15 @@ class Trouble:
     """Whether one request can meet it and the next not."""
     times: int | None = None
     """How many requests meet it where it lasts; None for all."""
+
+    @property
+    def loses(self) -> bool:
+        """Whether it leaves open what a write has done."""
+        return self.passing and not self.title.startswith(("409", "429", "500, throttled"))
+
+    def befalls_here(self, kind: Kind, scene: Scene) -> bool:
+        """Whether this kind of request can meet the fault in this scene."""
+        return self.befalls(kind) and (bool(scene.leaver) or self.title != DELETED)
 
     def on(self, kind: Kind, *, once: bool = False, skip: int = 0) -> Fault:
         """The order for the emulator."""
@@ -103,6 +115,5 @@ TROUBLES = (
     Trouble(title="link loop", fault={"kind": "loop"}, befalls=_pages, passing=False),
     Trouble(title="empty page", fault={"kind": "empty"}, befalls=_pages, passing=False, times=1),
     Trouble(title="token expires", fault={"kind": "expire"}, befalls=_token, passing=False, times=1),
+    Trouble(title=DELETED, passing=False, times=1),
 )
-DELETED = "principal deleted"
-"""The column of a fault that is no fault of a service: somebody deletes whom a grant is for."""

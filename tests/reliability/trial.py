@@ -5,14 +5,17 @@ What is asserted of every cell, on the emulator's facts, is in `Verdict`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from reconciler.core.plan import Action, Outcome, Status
+from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.server import Emulator
+from reconciler.emulator.wire import Request
 from tests.reliability.estate import SCENES, Facts, Scene, reseeded, wanted
 from tests.reliability.facts import difference, facts
-from tests.reliability.faults import Trouble
+from tests.reliability.faults import DELETED, Trouble
 from tests.reliability.loop import Loop, Told
 from tests.reliability.memory import MemoryStore
 from tests.reliability.requests import Kind, kinds_of
@@ -21,7 +24,7 @@ LONGEST = 900.0
 """Emulated seconds that an apply of a scene may wait in all, whatever happens."""
 MOST = 4
 """How many times the requests of an apply without a fault may be sent, and a few more (`SPARE`)."""
-SPARE = 60
+SPARE = 300
 Key = tuple[str, str]
 DONE = frozenset({Status.VERIFIED})
 UNTOUCHED = frozenset({Status.FAILED, Status.REFUSED, Status.DEFERRED})
@@ -42,6 +45,8 @@ class Clean:
     sent: Mapping[Kind, int]
     """Requests of each kind in the whole apply."""
     total: int
+    leaver: frozenset[str] = frozenset()
+    """What the facts may call whom somebody may delete: by name, by display name, by object id."""
 
 
 def rehearse(scene: Scene, emulator: Emulator) -> Clean:
@@ -67,7 +72,14 @@ def rehearse(scene: Scene, emulator: Emulator) -> Clean:
         planned=planned,
         sent=counted(emulator),
         total=len(emulator.world.log.entries),
+        leaver=_called(scene.leaver, emulator),
     )
+
+
+def _called(principal: str, emulator: Emulator) -> frozenset[str]:
+    if not principal:
+        return frozenset()
+    return frozenset({principal, principal.partition(":")[2], emulator.world.directory.resolve(principal)})
 
 
 def begin(scene: Scene, emulator: Emulator) -> Loop:
@@ -100,9 +112,7 @@ class Trial:
         """What the reconciler makes of it, in a word; raises AssertionError where that is wrong."""
         loop = begin(self.clean.scene, emulator)
         loop.approve(self.clean.actions, self.clean.rules)
-        skip = self.clean.planned.get(self.kind, 0) if self.late else 0
-        fault = self.trouble.on(self.kind, once=self.once, skip=skip)
-        emulator.world.faults.add(fault)
+        fault = self._order(emulator)
         told = loop.apply()
         assert fault.struck, "the fault met no request"
         verdict = Verdict(
@@ -119,15 +129,57 @@ class Trial:
             self._converges(loop, emulator)
         return word
 
+    def _order(self, emulator: Emulator) -> Fault | Deletion:
+        """Put the fault in force."""
+        if self.trouble.title == DELETED:
+            directory = emulator.world.directory
+            deletion = Deletion(
+                kind=self.kind, delete=partial(_delete, emulator, directory.resolve(self.clean.scene.leaver))
+            )
+            emulator.world.faults = deletion
+            return deletion
+        skip = self.clean.planned.get(self.kind, 0) if self.late else 0
+        fault = self.trouble.on(self.kind, once=self.once, skip=skip)
+        emulator.world.faults.add(fault)
+        return fault
+
     def _converges(self, loop: Loop, emulator: Emulator) -> None:
         """Once the fault is lifted, approving what is left leads to what was approved."""
         emulator.world.faults.clear()
         loop.settle_down()
         loop.approve(self.clean.actions, self.clean.rules)
         told = loop.apply()
-        left = difference(facts(emulator), self.clean.after)
+        left = difference(self.about(facts(emulator)), self.about(self.clean.after))
         assert not left, ("after the fault", left, told.outcomes, told.error)
-        assert told.code == 0, ("after the fault", told.code, told.error, told.outcomes)
+        if self.trouble.title != DELETED:
+            assert told.code == 0, ("after the fault", told.code, told.error, told.outcomes)
+
+    def about(self, held: Facts) -> Facts:
+        """The facts that the fault itself does not change: nobody who is deleted holds anything."""
+        if self.trouble.title != DELETED:
+            return held
+        return {key: held[key] for key in held if self.clean.leaver.isdisjoint(" ".join(key).split())}
+
+
+@dataclass(slots=True)
+class Deletion(Faults):
+    """No fault of a service: somebody deletes an object when the first request of a kind arrives."""
+
+    kind: Kind = field(kw_only=True)
+    delete: Callable[[], None] = field(kw_only=True)
+    struck: int = field(default=0, kw_only=True)
+
+    def strike(self, request: Request, item: bool = False) -> Fault | None:
+        """Let the request through, after the deletion."""
+        target = f"{request.path}?{request.raw_query}" if request.raw_query else request.path
+        if not self.struck and self.kind.fits(request.service, request.method, target, item):
+            self.struck = 1
+            self.delete()
+        return None
+
+
+def _delete(emulator: Emulator, oid: str) -> None:
+    emulator.world.directory.remove(oid, emulator.world.clock.now())
 
 
 def counted_again(emulator: Emulator, kind: Kind) -> int:
@@ -141,7 +193,7 @@ def counted_again(emulator: Emulator, kind: Kind) -> int:
     return count
 
 
-FINE = frozenset({"retried", "settled", "read on", "otherwise"})
+FINE = frozenset({"retried", "settled", "waited", "read on", "otherwise"})
 """Words that say that all was done in the end."""
 
 
@@ -161,10 +213,11 @@ class Verdict:
 
     def assert_safe(self) -> None:
         """Every fact is as it was or as it was approved, and nothing else was even planned."""
-        for key in self.held.keys() | self.clean.before.keys() | self.clean.after.keys():
-            known = {self.clean.before.get(key), self.clean.after.get(key)}
-            assert self.held.get(key) in known, f"{key} is {self.held.get(key)}, and neither of {known}"
-        if self.told.made is not None:
+        before, after, held = map(self.trial.about, (self.clean.before, self.clean.after, self.held))
+        for key in held.keys() | before.keys() | after.keys():
+            known = {before.get(key), after.get(key)}
+            assert held.get(key) in known, f"{key} is {held.get(key)}, and neither of {known}"
+        if self.told.made is not None and self.trial.trouble.title != DELETED:
             approved = {action.id for action in self.clean.actions}
             more = [each for each in self.told.made.plan.actions if each.id not in approved]
             assert not more, ("planned because of the fault", more)
@@ -175,6 +228,7 @@ class Verdict:
         for outcome in self.told.outcomes:
             keys = touched(by_id[outcome.action], self.clean)
             assert keys, by_id[outcome.action]
+            keys = list(self.trial.about(dict.fromkeys(keys, "")))
             if outcome.status in DONE:
                 self._assert_as(self.clean.after, keys, outcome)
             elif outcome.status in UNTOUCHED:
@@ -188,7 +242,8 @@ class Verdict:
             named = {gap.address for gap in self.told.made.plan.gaps if gap.reason}
             for ident in silent:
                 action = by_id[ident]
-                self._assert_as(self.clean.before, touched(action, self.clean), None)
+                keys = list(self.trial.about(dict.fromkeys(touched(action, self.clean), "")))
+                self._assert_as(self.clean.before, keys, None)
                 assert action.address in gaps.keys() & named, ("neither told nor a gap", action)
         if self.told.code == 0:
             assert not difference(self.held, self.clean.after), self.told
@@ -214,12 +269,12 @@ class Verdict:
 
     def _fine(self) -> str:
         trial = self.trial
-        if trial.trouble.passing and not trial.once:
-            return "otherwise"
-        expected = self.clean.sent.get(trial.kind, 0)
-        if self.sent > expected:
-            return "retried"
-        return "settled" if self.trial.kind.writes else "read on"
+        more = self.sent > self.clean.sent.get(trial.kind, 0)
+        if trial.kind.writes and trial.trouble.loses and not more:
+            return "settled"
+        if not trial.trouble.passing:
+            return "waited" if more and "stale" in trial.trouble.title else "read on"
+        return "retried" if trial.once and more else "otherwise"
 
 
 def touched(action: Action, clean: Clean) -> list[Key]:
