@@ -13,7 +13,7 @@ from tests.reliability.requests import KINDS, Kind
 from tests.reliability.trial import Clean, Trial, rehearse
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/reliability.md"
-RENEW = "python -m tests.reliability"
+RENEW = "make reliability"
 NEVER = "–"
 
 

@@ -21,9 +21,9 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
 def _check(court: Court, table: Table, kind: Kind) -> None:
     line, wrong = court.row(table, kind)
     assert not wrong, "\n".join(wrong)
-    assert line in shown(DOCUMENT.read_text("utf-8"), table), (
-        f"docs/reliability.md does not say so; renew it with `{RENEW} {kind.system}: {kind.title}`:\n{line}"
-    )
+    row = f"{kind.system}: {kind.title}"
+    stale = f"docs/reliability.md does not say so; renew it with `{RENEW} ARGS='{row}'`:\n{line}"
+    assert line in shown(DOCUMENT.read_text("utf-8"), table), stale
 
 
 def _name(kind: Kind) -> str:
