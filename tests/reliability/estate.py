@@ -105,14 +105,17 @@ def _group(name: str, **more: Any) -> dict[str, Any]:
     return {"kind": "group", "name": name, "members": [], **more}
 
 
+LENT = {"group": "group:team", "principal": user("glass"), "end": "2027-02-01", "activated": True}
+"""No document names whom PIM has let in for a while: who does not see that would throw him out."""
 MEMBERS = Scene(
     name="members",
     leaver=user("cy"),
     seed=live(
         groups=[
-            {"name": "team", "members": [user("ana"), user("bo"), "sp:bot"]},
+            {"name": "team", "members": [user("ana"), user("bo"), user("glass"), "sp:bot"]},
             {"name": "nested", "members": [user("eve")]},
-        ]
+        ],
+        directory={"pim-assignments": [LENT]},
     ),
     documents=(_group("team", members=[user("ana"), user("cy"), "group:nested"]),),
     after={
