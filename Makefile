@@ -17,7 +17,7 @@ ARGS ?=
 # make lock LOCK=--upgrade moves every pin to the newest release
 LOCK ?=
 
-.PHONY: help setup setup-demo demo test lint format types check bench schemas docs lock clean
+.PHONY: help setup setup-demo demo test lint format types check bench reliability schemas docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ check: lint types test ## exactly what CI runs: lint, format, types, then tests
 
 bench: setup ## measure speed, print a table, write build/bench.json
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+reliability: setup ## try every fault on every kind of request, write docs/reliability.md
+	@$(BIN)/python -m tests.reliability $(ARGS)
 
 schemas: setup ## write schemas/*.json from the models
 	@$(BIN)/reconciler schema $(ARGS)

@@ -8,8 +8,7 @@ import secrets
 import socket
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.apply import Hands, settle_interrupted
@@ -29,14 +28,14 @@ from reconciler.cli_session import (
 )
 from reconciler.cli_show import read_plan
 from reconciler.core.errors import ReconcilerError
-from reconciler.core.plan import Action, ApprovedPlan, Outcome, Plan
+from reconciler.core.plan import Action, Outcome, Plan
 from reconciler.court import court
 from reconciler.policy.revision import Revision, open_revision
-from reconciler.reconcile import Planned, carry_out, plan
+from reconciler.reconcile import carry_out, plan
 from reconciler.report.clean import plain
 from reconciler.report.lines import Line, count, line
 from reconciler.report.outcomes import ended, outcome_lines, outcomes_markdown
-from reconciler.report.verdict import exit_code, outcome_code
+from reconciler.report.verdict import applied_code
 from reconciler.store.journal import Journal
 from reconciler.survey import Cloud, reader
 
@@ -116,19 +115,7 @@ def _apply(
     if arguments.markdown:
         write(arguments.markdown, outcomes_markdown(done.approved, done.outcomes, KINDS))
     listener.close()
-    return _code(made, done.approved, done.outcomes)
-
-
-def _code(made: Planned, approved: ApprovedPlan, outcomes: Iterable[Outcome]) -> int:
-    """0 when all that was approved is done; what is not approved is no failure, but gaps stay unknown."""
-    codes = {outcome_code([outcome.status for outcome in outcomes])}
-    if made.plan.problems:
-        codes.add(1)
-    if not approved.actions and not approved.refused and made.plan.actions:
-        codes.add(3)
-    if exit_code(replace(made.plan, problems=(), actions=(), blocked=(), violations=())) == 4:
-        codes.add(4)
-    return next((code for code in (1, 4, 3) if code in codes), 0)
+    return applied_code(made.plan, done.approved, done.outcomes)
 
 
 def _shortfalls(made: Plan) -> Iterator[Line]:

@@ -117,6 +117,7 @@ def approve(plan: Plan, court: Court) -> ApprovedPlan:
         elif verdict:
             refused.append(Outcome(action=action.id, status=Status.REFUSED, reason=verdict))
     refused.extend(_moved(plan, court, consents))
+    refused.extend(_blocked(plan, court))
     return ApprovedPlan(plan=plan, actions=tuple(kept), refused=tuple(refused), consents=consents)
 
 
@@ -255,21 +256,37 @@ def _moved(plan: Plan, court: Court, consented: Mapping[str, Consented]) -> list
             planned.setdefault((action.address, action.attribute), []).append(action)
     known = {action.id for action in plan.actions}
     outcomes = []
+    for ident, consent in _open(plan, court):
+        now = planned.get((consent.address, consent.attribute), [])
+        if ident not in known and now:
+            outcomes.append(Outcome(action=ident, status=Status.REFUSED, reason=_moved_text(consent, now[0])))
+    return outcomes
+
+
+def _blocked(plan: Plan, court: Court) -> list[Outcome]:
+    """Consents to what this plan could not make an action of: who approved it is told, not left to guess."""
+    reasons = {
+        (each.address, each.attribute): each.reason for each in plan.blocked if each.stage == "blocked"
+    }
+    held_up: dict[str, Outcome] = {}
+    for ident, consent in _open(plan, court):
+        reason = reasons.get((consent.address, consent.attribute))
+        if reason is not None:
+            who = consent.attribute.principal or consent.attribute.role
+            text = f"blocked: {consent.verb} {who} on {consent.address}: {reason}; nothing was sent"
+            held_up[ident] = Outcome(action=ident, status=Status.REFUSED, reason=text)
+    return list(held_up.values())
+
+
+def _open(plan: Plan, court: Court) -> Iterator[tuple[str, Consent]]:
+    """Every consent that has neither expired nor been spent, with the id that it comes to."""
     for approval in court.approvals:
         if approval.environment != plan.environment or court.today > approval.expires:
             continue
         for consent in approval.consents:
             ident = consent.action_id(plan.environment)
-            now = planned.get((consent.address, consent.attribute), [])
-            if (
-                ident in known
-                or (approval.ident, ident) in court.spent
-                or (approval.source.file, ident) in court.spent
-                or not now
-            ):
-                continue
-            outcomes.append(Outcome(action=ident, status=Status.REFUSED, reason=_moved_text(consent, now[0])))
-    return outcomes
+            if not {(approval.ident, ident), (approval.source.file, ident)} & court.spent:
+                yield ident, consent
 
 
 def _moved_text(consent: Consent, now: Action) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from reconciler.emulator import control
+from reconciler.emulator import control, pages
 from reconciler.emulator.faults import Fault
 from reconciler.emulator.log import Entry
 from reconciler.emulator.services import endpoint_of_host
@@ -21,6 +23,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 GATEWAY_PAGE = (
     b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 )
+
+GARBAGE = b"HTTP/1.0 400 Bad Request\r\n\r\n"
+"""What a proxy writes into a TLS connection that it does not understand."""
 
 
 class App:
@@ -42,20 +47,36 @@ class App:
         fault = self.world.faults.strike(request)
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
+        if fault is not None and fault.kind == "expire":
+            self.world.expire(request.headers.get("authorization"))
+            request = replace(request, caller=None)
         await self._answer(request, fault, send)
 
     async def _answer(self, request: Request, fault: Fault | None, send: Send) -> None:
-        lost = fault is not None and fault.kind not in ("delay", "truncate") and not fault.after
-        response = Response(0) if lost else self.handle(request)
-        if fault is not None and fault.kind in ("respond", "html"):
-            response = _ordered(fault)
+        asked = pages.asked(request)
+        response = Response(0) if fault is not None and fault.replaces() else self.handle(asked)
+        if fault is not None:
+            response = self._spoilt(fault, asked, response)
         self._record(request, response, fault)
-        if fault is not None and fault.kind == "reset":
-            _abort(send)
-        elif fault is not None and fault.kind == "truncate":
-            await _respond(send, response, cut=True)
+        kind = fault.kind if fault is not None else ""
+        if kind in ("reset", "tls"):
+            _abort(send, garbled=kind == "tls")
         else:
-            await _respond(send, response)
+            await _respond(send, response, broken=kind == "truncate")
+
+    def _spoilt(self, fault: Fault, request: Request, response: Response) -> Response:
+        """What a fault makes of an answer."""
+        match fault.kind:
+            case "respond" | "html":
+                return _ordered(fault)
+            case "cut":
+                return _halved(response)
+            case "loop" | "empty":
+                return pages.again(request, response, empty=fault.kind == "empty")
+            case "stale":
+                return cast(Response, fault.remembered(request, self.world.clock.now(), response))
+            case _:
+                return response
 
     def handle(self, request: Request) -> Response:
         """Answer a request without a socket and without faults."""
@@ -117,17 +138,27 @@ def _transport(send: Send) -> Any:
     return cycle.__self__.transport
 
 
-def _abort(send: Send) -> None:
-    _transport(send).abort()
+def _abort(send: Send, garbled: bool) -> None:
+    transport = _transport(send)
+    if garbled:
+        # Beneath the TLS layer, as a box in the middle of the line would do it.
+        os.write(transport.get_extra_info("socket").fileno(), GARBAGE)
+    transport.abort()
 
 
-async def _respond(send: Send, response: Response, cut: bool = False) -> None:
+def _halved(response: Response) -> Response:
+    """Half of the body; what says how long the whole one was is left out."""
+    headers = [pair for pair in response.headers if pair[0].lower() != "content-length"]
+    return Response(response.status, headers, response.body[: len(response.body) // 2])
+
+
+async def _respond(send: Send, response: Response, broken: bool = False) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     names = {name.lower() for name, _ in headers}
     if b"content-length" not in names and b"transfer-encoding" not in names and response.status != 204:
         headers.append((b"Content-Length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if cut:
+    if broken:
         await send(
             {
                 "type": "http.response.body",

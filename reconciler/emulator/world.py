@@ -45,3 +45,7 @@ class World:
         if token is None or token.expires <= self.clock.now():
             return None
         return token.caller
+
+    def expire(self, authorization: str | None) -> None:
+        """From now on a `Bearer` header's token speaks for nobody."""
+        self.tokens.pop((authorization or "").partition(" ")[2].strip(), None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.core.plan import Plan, Status
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reconciler.core.plan import ApprovedPlan, Outcome, Plan, Status
 from reconciler.report.clean import plain
 from reconciler.report.counts import bare_reason
 from reconciler.report.lines import Span, count
@@ -92,3 +95,15 @@ def outcome_code(statuses: list[Status]) -> int:
     if Status.REFUSED in statuses or Status.DEFERRED in statuses:
         return REFUSED
     return IN_STEP
+
+
+def applied_code(plan: Plan, approved: ApprovedPlan, outcomes: Iterable[Outcome]) -> int:
+    """0 when all that was approved is done; what is not approved is no failure, but gaps stay unknown."""
+    codes = {outcome_code([outcome.status for outcome in outcomes])}
+    if plan.problems:
+        codes.add(ERROR)
+    if not approved.actions and not approved.refused and plan.actions:
+        codes.add(REFUSED)
+    if exit_code(replace(plan, problems=(), actions=(), blocked=(), violations=())) == UNKNOWN:
+        codes.add(UNKNOWN)
+    return next((code for code in (ERROR, UNKNOWN, REFUSED) if code in codes), IN_STEP)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from reconciler.emulator import pages
+from reconciler.emulator.faults import Fault
 from reconciler.emulator.graph import batch, costs, privileged, seeding
 from reconciler.emulator.graph.call import Call, State
 from reconciler.emulator.graph.errors import GraphError
@@ -98,6 +101,38 @@ class GraphService:
         )
 
     def _item(self, outer: Call, method: str, url: str, headers: dict[str, str], body: Any) -> batch.Answer:
+        asked = Request(
+            service="graph",
+            method=method,
+            path=f"/{outer.version}{url.partition('?')[0]}",
+            raw_query=url.partition("?")[2],
+            base=outer.base,
+        )
+        fault = self.world.faults.strike(asked, item=True)
+        if fault is None:
+            return self._carried_out(outer, method, url, headers, body)
+        answer: batch.Answer = (0, {}, None)
+        if not fault.replaces():
+            answer = self._carried_out(outer, method, url, headers, body)
+        return self._spoilt(fault, asked, answer)
+
+    def _spoilt(self, fault: Fault, asked: Request, answer: batch.Answer) -> batch.Answer:
+        """What a fault makes of the answer to an item of a batch."""
+        status, headers, payload = answer
+        match fault.kind:
+            case "respond":
+                return fault.status, dict(fault.headers), json.loads(fault.body or "null")
+            case "loop" | "empty":
+                return status, headers, pages.linked(asked, payload, empty=fault.kind == "empty")
+            case "stale":
+                found: batch.Answer = fault.remembered(asked, self.world.clock.now(), answer)
+                return found
+            case _:
+                return answer
+
+    def _carried_out(
+        self, outer: Call, method: str, url: str, headers: dict[str, str], body: Any
+    ) -> batch.Answer:
         identifier = self.state.new_id()
         client_id = outer.headers.get("client-request-id", identifier)
         try:

@@ -153,7 +153,7 @@ class Hand:
         except Refused as error:
             if error.status == 404:
                 return ended([action], Status.ACCEPTED, "is gone already")[0]
-            if error.status == 409:
+            if error.code == "DirectoryNotEmpty":
                 reason = "it is not empty: move or delete what is in it first"
                 return ended([action], Status.REFUSED, reason)[0]
             return ended([action], *failure(error))[0]

@@ -109,6 +109,9 @@ class Wire:
                 read_bufsize=1 << 22,
                 trust_env=True,
             )
+            # aiohttp sends a PUT or DELETE again whose answer was lost: a renaming that had worked would
+            # then be told as failed.  There is no public switch (aiohttp source: ClientSession._request).
+            self.session._retry_connection = False
         return AioHttpTransport(
             session=self.session,
             session_owner=False,
@@ -135,6 +138,7 @@ class Wire:
         """The answer to one request, read whole; raises Refused, Unreachable, Lost."""
         from azure.core.rest import HttpRequest
 
+        reads = method in ("GET", "HEAD")
         request = HttpRequest(method, url, headers=dict(headers or {}))
 
         async def once() -> Answer:
@@ -142,7 +146,9 @@ class Wire:
             lowered = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, lowered, response.content)
 
-        answer = await self.ask(bucket, once, _host(url), repeatable=method in ("GET", "HEAD"))
+        answer = await self.ask(bucket, once, _host(url), repeatable=reads)
+        if not reads and uncertain(answer):
+            raise Lost(f"{_host(url)}: {refused(answer)}")
         if answer.status >= 400:
             raise refused(answer)
         return answer
@@ -292,6 +298,11 @@ class LakeReader:
 
     async def _storage(self, method: str, url: str, version: str = STORAGE_VERSION) -> Answer:
         return await self.wire.send("storage", STORAGE_SCOPE, method, url, {"x-ms-version": version})
+
+
+def uncertain(answer: Answer) -> bool:
+    """Whether an answer to a write leaves open what it did: an error of the service is no word of that."""
+    return answer.status >= 500 or answer.status == 408
 
 
 def refused(answer: Answer) -> Refused:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.providers.adls.client import LakeReader, Refused
+from reconciler.providers.adls.client import LakeReader, Refused, uncertain
 from reconciler.providers.adls.correcting.requests import PAGE
 from reconciler.providers.transport import Answer, Lost
 
@@ -125,7 +125,7 @@ class LakeWriter:
     async def _send(
         self, container: str, path: str, work: Callable[[DataLakeDirectoryClient], Awaitable[Any]]
     ) -> None:
-        from azure.core.exceptions import HttpResponseError
+        from azure.core.exceptions import DeserializationError, HttpResponseError
 
         client = self._client().get_directory_client(container, path or "/")
         refusals: list[Refused] = []
@@ -134,6 +134,9 @@ class LakeWriter:
         async def once() -> Answer:
             try:
                 await work(client)
+            except DeserializationError as error:
+                # Somebody on the way answered with a page of his own, and a status that says all is well.
+                raise Lost(f"{host} answered with something else than JSON: {error}") from error
             except HttpResponseError as error:
                 response: Any = error.response
                 if response is None:
@@ -144,8 +147,7 @@ class LakeWriter:
             return Answer(200, {}, b"")
 
         answer = await self.reader.wire.ask("storage", once, host, repeatable=False)
-        if answer.status >= 500 or answer.status == 408:
-            # An error of the service is no word that it did nothing.
+        if uncertain(answer):
             raise Lost(f"{host}: {refusals[-1]}")
         if answer.status >= 400:
             raise refusals[-1]

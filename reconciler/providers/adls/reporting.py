@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.model import (
     Address,
@@ -21,7 +21,7 @@ from reconciler.core.model import (
 from reconciler.core.vocabulary import Boundary
 from reconciler.providers.adls.acl import OTHER, Acl, AclError, Entry
 from reconciler.providers.adls.canonical import Canon, Judged, Lens, parsed, passing
-from reconciler.providers.adls.documents import ACCESS, FOLDER, PROVIDER
+from reconciler.providers.adls.documents import ACCESS, FOLDER, NAME, PROVIDER
 from reconciler.providers.adls.ground import Tally, Tract
 from reconciler.providers.adls.naming import Names
 from reconciler.providers.adls.reading import Answer, LakeAnswer, covering, within
@@ -32,6 +32,13 @@ def lens_of(tract: Tract) -> Lens:
     """How a tract is read: by what its document asks for, as long as it asks for anything."""
     active = tract.want.lifecycle is Lifecycle.ACTIVE
     return Lens(tract=tract, grants=tract.want.grants if active else {})
+
+
+def _named(tract: Tract, found: Found) -> Found:
+    """A folder that was to be renamed shows its name, or nobody could see that the renaming worked."""
+    if not tract.want.was or tract.address != tract.want.address:
+        return found
+    return replace(found, grants={**found.grants, Attribute(NAME): tract.want.address.locator})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +94,7 @@ class Report:
             return
         canon = Canon(lens_of(tract), tally, lambda entry: self.names.by_entry[entry])
         judged = canon.judge()
-        self.found[tract.address] = judged.found
+        self.found[tract.address] = _named(tract, judged.found)
         self._strangers(tract.address, tract.want, canon.entries.values())
         self._file_masks(tract, judged)
         self._owning_groups(tract, judged)

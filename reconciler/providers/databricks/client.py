@@ -15,6 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyErr
 
 from reconciler.providers import identity
 from reconciler.providers.contract import Unusable
+from reconciler.providers.databricks.client_auth import NoToken
 from reconciler.providers.databricks.client_sdk import Line, sdk
 from reconciler.providers.pacing import Limit, Pacer
 from reconciler.providers.transport import BUSY, Answer, Attempts, Lost, Unreachable
@@ -144,6 +145,9 @@ class Host:
             if isinstance(cause, sdk().DatabricksError):
                 raise self._refused(cause, reading) from error
             raise self._broken(cause, reading) from error
+        except NoToken as error:
+            # Nothing was sent, so that a write may be tried again as well as a read.
+            raise _Trouble(Unreachable(str(error)), Failure(str(error))) from error
         except Unusable as error:
             raise Failure(str(error)) from error
         except (ValueError, OSError) as error:

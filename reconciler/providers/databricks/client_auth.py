@@ -24,6 +24,7 @@ from reconciler.core.environment import Environment
 from reconciler.providers import identity
 from reconciler.providers.contract import Unusable
 from reconciler.providers.databricks.client_sdk import Headers
+from reconciler.providers.transport import TROUBLED
 
 AZURE_DATABRICKS = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
 """The scope of Entra tokens for Azure Databricks, the same in every tenant (Microsoft docs)."""
@@ -33,6 +34,10 @@ SPARE_SECONDS = 60.0
 """Azure Databricks turns tokens away half a minute before they end (SDK source: oauth.Token.expired)."""
 ID_TOKEN = "urn:ietf:params:oauth:token-type:jwt"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+
+class NoToken(Unusable):
+    """No token could be had just now, for a reason that may pass: asking again is safe, and may help."""
 
 
 class Token(NamedTuple):
@@ -153,7 +158,10 @@ class _Ask(NamedTuple):
     seconds: float
 
     def token(self, form: dict[str, str], headers: dict[str, str]) -> Token:
-        """Ask once; raises Unusable with what the endpoint said, never with what it was sent."""
+        """Ask once; raises Unusable with what the endpoint said, never with what it was sent.
+
+        Raises NoToken where the next attempt may be answered otherwise.
+        """
         if not self.url.startswith("https://"):
             raise Unusable(f"{self.url} is no https address: the request would leak the credential")
         request = urllib.request.Request(self.url, data=urlencode(form).encode(), headers=headers)
@@ -162,10 +170,12 @@ class _Ask(NamedTuple):
                 said = json.load(answer)
             return Token(said["access_token"], max(1.0, float(said["expires_in"]) - SPARE_SECONDS))
         except urllib.error.HTTPError as error:
-            raise Unusable(f"{self.url} gave no token: {_reason(error)}; {ADVICE}") from error
+            kind = NoToken if error.code in TROUBLED else Unusable
+            raise kind(f"{self.url} gave no token: {_reason(error)}; {ADVICE}") from error
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             why = getattr(error, "reason", error)
-            raise Unusable(
+            kind = Unusable if isinstance(why, ssl.SSLCertVerificationError) else NoToken
+            raise kind(
                 f"{self.url} gave no token: {why}; check the workspace's `host` and the `ca-file`"
             ) from error
 

@@ -110,7 +110,8 @@ class GraphClient:
             final = "CERTIFICATE_VERIFY_FAILED" in f"{error} {cause}"
             hint = "check `ca-file`" if final else "check the network and the environment's `graph`"
             raise Unreachable(f"{self.host} cannot be reached: {error or cause}; {hint}", final) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ssl.SSLError) as error:
+            # What is no TLS in the middle of a connection comes as the bare error of the ssl module.
             raise Lost(f"{type(error).__name__} {error}".strip()) from error
         except Unusable as error:
             raise Unreachable(str(error), final=True) from error
