@@ -74,6 +74,7 @@ def plan(
     live = settled(replace(seen, gaps={**seen.gaps, **contested(desired, inputs)}), inputs)
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
+    gaps = tuple(_gaps(live, inputs))
     docket = Docket(
         actions=order(drift.actions, cloud.kinds, desired.wanted),
         live=live,
@@ -81,6 +82,10 @@ def plan(
         held=drift.held,
         recent=inputs.history.removed_since(inputs.now),
         inside=inputs.policies.inside,
+        environment=inputs.environment.name,
+        as_of=inputs.as_of,
+        kinds=frozenset(cloud.kinds),
+        gaps=sum(not gap.accepted for gap in gaps),
     )
     made = Plan(
         environment=inputs.environment.name,
@@ -88,7 +93,7 @@ def plan(
         as_of=inputs.as_of,
         actions=succeeded(docket),
         blocked=tuple(drift.blocked),
-        gaps=tuple(_gaps(live, inputs)),
+        gaps=gaps,
         findings=_findings(drift, desired, live),
         violations=judge(docket),
         problems=tuple(str(problem) for problem in desired.problems),

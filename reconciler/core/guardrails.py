@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from fnmatch import fnmatchcase
 
+from reconciler.core.custom import RuleBook, custom, sums
 from reconciler.core.model import Address, Attribute, Live, Verb
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, Violation
@@ -49,6 +51,8 @@ class Rules:
     """Rule name to (kind, `role` or `role:value`): somebody must keep holding it."""
     admin_groups: tuple[str, ...] = ()
     """Groups, as shell-style patterns, that must keep at least one member."""
+    custom: RuleBook | None = None
+    """Rules that the platform wrote itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,13 @@ class Docket:
     """Removals of the last 24 hours by (tenant, kind)."""
     inside: Callable[[str, Address], bool] = lambda tenant, address: True
     """Whether a tenant's boundary allows it to touch an address."""
+    environment: str = ""
+    as_of: date = date.min
+    """The day that the plan is for."""
+    kinds: frozenset[str] = frozenset()
+    """Every kind of thing there is."""
+    gaps: int = 0
+    """Gaps that nobody accepted."""
 
 
 Rule = Callable[[Docket], Iterator[Violation]]
@@ -244,6 +255,14 @@ def depends_on_gap(docket: Docket) -> Iterator[Violation]:
             )
 
 
+def own_rules(docket: Docket) -> Iterator[Violation]:
+    """What the platform's own rules refuse, and what they could not judge."""
+    book = docket.rules.custom
+    if book is not None:
+        whole = sums(docket.environment, docket.as_of, docket.actions, docket.gaps, docket.kinds)
+        yield from custom(book, docket.actions, whole)
+
+
 def _single(rule: str, action: Action, text: str) -> Violation:
     return Violation(rule=rule, tenant=action.tenant, text=text, actions=(action.id,))
 
@@ -260,4 +279,13 @@ RULES: tuple[Rule, ...] = (
     wide,
     boundary,
     depends_on_gap,
+    own_rules,
 )
+
+BUILT_IN = frozenset(
+    {
+        "removals", "last-owner", "last-manage", "last-admin", "protected", "groups-only", "wide",
+        "boundary", "gap",
+    }
+)  # fmt: skip
+"""The names of the rules of this module, by which approvals override them."""
