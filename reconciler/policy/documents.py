@@ -208,17 +208,34 @@ class LimitShape(Shape):
 Limits = dict[str, LimitShape]
 
 
+class TogetherShape(Shape):
+    """How much of several kinds or tenants may be taken away within 24 hours, each within its own limit."""
+
+    tenant: LimitShape = Field(
+        default=LimitShape(count=20), description="Of one tenant, all kinds together; default: 20 grants."
+    )
+    kind: LimitShape = Field(
+        default=LimitShape(count=50), description="Of one kind, all tenants together; default: 50 grants."
+    )
+    all: LimitShape = Field(
+        default=LimitShape(count=100), description="Of everything in the environment; default: 100 grants."
+    )
+
+
 class GuardrailsDocument(Shape):
     """Rules over every plan; an approval may override one by its name, with a reason."""
 
     kind: Literal["guardrails"]
     removals: Limits = Field(
-        default={}, description="Per kind of thing; `*` is for kinds that are not named.",
+        default={},
+        description="Per kind of thing; `*` is for kinds and figures that are not given. Default: 10 grants, "
+        "30 percent.",
         examples=[{"*": {"count": 20, "percent": 30}}],
     )  # fmt: skip
     tenant_removals: dict[str, Limits] = Field(
         default={}, description="Per tenant and kind, where a tenant has limits of its own."
     )
+    removals_together: TogetherShape = TogetherShape()
     own_identities: tuple[Principal, ...] = Field(
         default=(),
         description="Identities that the reconciler runs with: they keep what they have.",

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.core.approval import PLATFORM, Consent
 from reconciler.core.consent import fingerprint
-from reconciler.core.guardrails import Rules
+from reconciler.core.docket import Rules
 from reconciler.core.model import Address, Attribute, Source
 from reconciler.core.vocabulary import Declared, DocumentKind, Problem, Vocabulary
 from reconciler.policy import principals
