@@ -64,7 +64,7 @@ docs: setup ## check that documents point at what exists
 	@$(BIN)/python -m pytest -q tests/architecture/test_documents.py
 
 lock: setup ## write requirements*.txt anew from pyproject.toml (LOCK=--upgrade for newer releases)
-	@$(BIN)/uv pip compile -q $(LOCK) $(LOCK_FLAGS) --extra emulator --extra lake --extra build \
+	@$(BIN)/uv pip compile -q $(LOCK) $(LOCK_FLAGS) --extra emulator --extra lake --extra rules --extra build \
 	    --output-file requirements.txt pyproject.toml
 	@$(BIN)/uv pip compile -q $(LOCK) $(LOCK_FLAGS) --all-extras --constraint requirements.txt \
 	    --output-file requirements-dev.txt pyproject.toml

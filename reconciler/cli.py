@@ -29,6 +29,7 @@ COMMANDS = {
     "plan": "cli_plan",
     "drift": "cli_plan",
     "show": "cli_show",
+    "guardrails": "cli_guardrails",
     "approve": "cli_approve",
     "apply": "cli_apply",
     "emulator": "cli_emulator",
@@ -195,6 +196,14 @@ def _change_commands(commands: Commands) -> None:
     show = commands.add_parser("show", help="print a saved plan", description="Print a saved plan.")
     show.add_argument("plan", type=Path, metavar="PLAN")
     show.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    guardrails = _command(commands, "guardrails", "try the platform's own guardrails on saved plans, offline")
+    guardrails.add_argument("plans", nargs="+", type=Path, metavar="PLAN")
+    guardrails.add_argument(
+        "--rules",
+        type=Path,
+        metavar="DIR",
+        help="a folder or file of guardrails to try instead of those in policies/",
+    )
     approve = _command(commands, "approve", "write an approval for actions of a saved plan, to be committed")
     approve.add_argument("plan", type=Path, metavar="PLAN")
     approve.add_argument(

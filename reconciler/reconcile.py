@@ -6,7 +6,7 @@ plan --approve--> approved plan --apply--> outcomes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -19,7 +19,7 @@ from reconciler.core.guardrails import Docket, judge, succeeded
 from reconciler.core.model import Finding, Gap, Identity, Kind, Live, Presence
 from reconciler.core.moments import unbroken, violations
 from reconciler.core.order import arrange
-from reconciler.core.plan import ApprovedPlan, Outcome, Plan
+from reconciler.core.plan import ApprovedPlan, Outcome, Plan, Violation
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
 from reconciler.providers.contract import Checkpoint, Progress
@@ -77,6 +77,7 @@ def plan(
     live = settled(replace(seen, gaps={**seen.gaps, **contested(desired, inputs)}), inputs)
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
+    gaps = tuple(_gaps(live, inputs))
     docket = Docket(
         actions=drift.actions,
         live=live,
@@ -84,6 +85,12 @@ def plan(
         held=drift.held,
         recent=inputs.history.removed_since(inputs.now),
         inside=inputs.policies.inside,
+        wanted=desired.wanted,
+        pins=inputs.policies.pins(inputs.environment.name),
+        environment=inputs.environment.name,
+        as_of=inputs.as_of,
+        kinds=frozenset(cloud.kinds),
+        gaps=sum(not gap.accepted for gap in gaps),
     )
     ordered = arrange(succeeded(docket), cloud.kinds, desired.wanted, live, drift.blocked)
     docket = replace(docket, actions=ordered.actions)
@@ -93,7 +100,7 @@ def plan(
         as_of=inputs.as_of,
         actions=ordered.actions,
         blocked=(*drift.blocked, *ordered.waiting),
-        gaps=tuple(_gaps(live, inputs)),
+        gaps=gaps,
         findings=_findings(drift, desired, live),
         violations=(*judge(docket), *violations(ordered.knots, cloud.kinds)),
         problems=tuple(str(problem) for problem in desired.problems),
@@ -121,15 +128,26 @@ def only_tenants(whole: Plan, tenants: Iterable[str]) -> Plan:
     chosen = frozenset(tenants)
     if not chosen:
         return whole
+    shown = tuple(each for each in whole.actions if each.tenant in chosen)
     return sealed(
         replace(
             whole,
-            actions=tuple(each for each in whole.actions if each.tenant in chosen),
+            actions=shown,
             blocked=tuple(each for each in whole.blocked if each.tenant in chosen),
             findings=tuple(each for each in whole.findings if each.tenant in chosen),
-            violations=tuple(each for each in whole.violations if each.tenant in chosen),
+            violations=tuple(_about(whole.violations, chosen, {each.id for each in shown})),
         )
     )
+
+
+def _about(
+    violations: Iterable[Violation], tenants: Collection[str], actions: Collection[str]
+) -> Iterator[Violation]:
+    """What guardrails say of these tenants' actions, be it that others have a part in it."""
+    for each in violations:
+        own = tuple(ident for ident in each.actions if ident in actions)
+        if own or each.tenant in tenants:
+            yield replace(each, actions=own)
 
 
 def _frame(inputs: Inputs, cloud: Cloud, identities: Mapping[str, Identity]) -> Frame:

@@ -7,65 +7,20 @@ the whole plan of an environment, whatever part of it somebody chose to look at,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from reconciler.core.model import Address, Attribute, Live, Verb
+from reconciler.core.custom import custom, sums
+from reconciler.core.docket import WIDENERS, Docket, Limit, Rules, Together
+from reconciler.core.membership import GROUP, MEMBER
+from reconciler.core.model import Attribute, Value
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, Violation
+from reconciler.core.posts import last_holder, succeeded
+from reconciler.core.spelling import skeleton
 
-WIDENERS = frozenset({Verb.GRANT, Verb.RAISE, Verb.SET})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """How much may be removed at once: both are asked, and None asks nothing."""
-
-    count: int | None = None
-    percent: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The guardrails of the platform, as `policies/guardrails.yaml` sets them."""
-
-    removals: Mapping[str, Limit] = field(default_factory=dict)
-    """Per kind; `*` is for kinds that are not named."""
-    tenant_removals: Mapping[str, Mapping[str, Limit]] = field(default_factory=dict)
-    """Per tenant and kind, where a tenant has limits of its own."""
-    protected: frozenset[str] = frozenset()
-    """Principals that nothing may be taken from: the reconciler's own identities and break-glass accounts."""
-    groups_only: frozenset[str] = frozenset()
-    """Tenants that want grants to groups only."""
-    wide: tuple[str, ...] = ("other", "group:users", "group:account users", "group:All Users")
-    """Principals that stand for everybody, as shell-style patterns."""
-    last_holders: Mapping[str, tuple[str, str]] = field(
-        default_factory=lambda: {
-            "last-owner": ("group", "owner"),
-            "last-manage": ("secret-scope", "acl:MANAGE"),
-        }
-    )
-    """Rule name to (kind, `role` or `role:value`): somebody must keep holding it."""
-    admin_groups: tuple[str, ...] = ()
-    """Groups, as shell-style patterns, that must keep at least one member."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Docket:
-    """Everything that the rules look at."""
-
-    actions: Sequence[Action]
-    """The unfiltered plan."""
-    live: Live
-    rules: Rules
-    held: Mapping[tuple[str, str], int]
-    """Live grants by (tenant, kind)."""
-    recent: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Removals of the last 24 hours by (tenant, kind)."""
-    inside: Callable[[str, Address], bool] = lambda tenant, address: True
-    """Whether a tenant's boundary allows it to touch an address."""
-
+__all__ = ["BUILT_IN", "RULES", "Docket", "Limit", "Rules", "Together", "judge", "succeeded"]
 
 Rule = Callable[[Docket], Iterator[Violation]]
 
@@ -78,122 +33,118 @@ def judge(docket: Docket) -> tuple[Violation, ...]:
 
 def removals(docket: Docket) -> Iterator[Violation]:
     """Too much taken away at once, per tenant and kind."""
-    groups: dict[tuple[str, str], list[Action]] = {}
-    for action in docket.actions:
-        if takes_away(action):
-            groups.setdefault((action.tenant, action.address.kind), []).append(action)
-    for (tenant, kind), actions in sorted(groups.items()):
-        limit = _limit(docket.rules, tenant, kind)
+    for (tenant, kind), actions in _removing(docket, lambda tenant, kind: (tenant, kind)):
+        limit = docket.rules.limit(tenant, kind)
         before = docket.recent.get((tenant, kind), 0)
-        total = len(actions) + before
         held = docket.held.get((tenant, kind), 0) + before
-        share = 100 * total / held if held else 100.0
-        over = []
-        if limit.count is not None and total > limit.count:
-            over.append(f"limit {limit.count}")
-        if limit.percent is not None and share > limit.percent:
-            over.append(f"limit {limit.percent:g} %")
-        if over:
-            earlier = f", {before} of them in the last 24 hours" if before else ""
+        if said := _over(limit, len(actions), before, held):
             yield Violation(
                 rule="removals",
                 tenant=tenant,
-                text=f"{tenant}: {total} of {held} {kind} grants would be taken away "
-                f"({share:.0f} %{earlier}; {', '.join(over)}); restore them in the policies, or override "
-                "rule 'removals' in an approval with a reason",
+                text=f"{tenant}: {len(actions) + before} of {held} {kind} grants would be taken away "
+                f"({said}); restore them in the policies, or override rule 'removals' in an approval with a "
+                "reason",
                 actions=tuple(action.id for action in actions),
             )
 
 
-def _limit(rules: Rules, tenant: str, kind: str) -> Limit:
-    own = rules.tenant_removals.get(tenant, {})
-    return own.get(kind) or own.get("*") or rules.removals.get(kind) or rules.removals.get("*") or Limit()
+def removals_together(docket: Docket) -> Iterator[Violation]:
+    """Too much taken away at once of several kinds or tenants, each of which stays within its own limit."""
+    limits = docket.rules.together
+    for limit, what, part in (
+        (limits.tenant, "grants of {}, all kinds together,", lambda tenant, kind: (tenant,)),
+        (limits.kind, "{} grants, all tenants together,", lambda tenant, kind: (kind,)),
+        (limits.all, "grants of the environment", lambda tenant, kind: ()),
+    ):
+        for key, actions in _removing(docket, part):
+            before = _summed(docket.recent, key, part)
+            held = _summed(docket.held, key, part) + before
+            if said := _over(limit, len(actions), before, held):
+                tenants = {action.tenant for action in actions}
+                total = len(actions) + before
+                yield Violation(
+                    rule="removals-together",
+                    tenant=tenants.pop() if len(tenants) == 1 else "",
+                    text=f"{total} of {held} {what.format(*key)} would be taken away ({said}); restore them "
+                    "in the policies, or override rule 'removals-together' in an approval with a reason",
+                    actions=tuple(action.id for action in actions),
+                )
 
 
-def last_holder(docket: Docket) -> Iterator[Violation]:
-    """The last owner, the last MANAGE, the last administrator: somebody must be left to mend things."""
-    for rule, what, change in _turnovers(docket):
-        if not change.left and not change.gaining:
-            gone = ", ".join(sorted(action.attribute.principal for action in change.losing))
-            yield Violation(
-                rule=rule,
-                tenant=change.losing[0].tenant,
-                text=f"{change.losing[0].address}: nobody would be left as {what} ({gone} would go); "
-                "name a successor first",
-                actions=tuple(action.id for action in change.losing),
-            )
+Part = Callable[[str, str], tuple[str, ...]]
+"""From a tenant and a kind to the group that they are counted in."""
 
 
-def succeeded(docket: Docket) -> tuple[Action, ...]:
-    """The actions, where the last holders of a post go only after every successor was seen to hold it."""
-    needs: dict[str, tuple[str, ...]] = {}
-    for _, _, change in _turnovers(docket):
-        if not change.left:
-            successors = tuple(action.id for action in change.gaining)
-            needs.update((action.id, successors) for action in change.losing)
-    return tuple(
-        replace(action, needs=tuple(sorted({*action.needs, *needs[action.id]})))
-        if needs.get(action.id)
-        else action
-        for action in docket.actions
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Turnover:
-    """Who comes and who goes in a post that must not be empty."""
-
-    losing: Sequence[Action]
-    gaining: Sequence[Action]
-    left: frozenset[Attribute]
-    """Holders of today whom no action of the plan takes it from."""
-
-
-def _turnovers(docket: Docket) -> Iterator[tuple[str, str, _Turnover]]:
-    """Every post of the rules that somebody would lose: rule, what the post is, and the change."""
-    posts = [
-        (rule, kind, *what.partition(":")[::2]) for rule, (kind, what) in docket.rules.last_holders.items()
-    ]
-    posts.append(("last-admin", "group", "member", ""))
-    by_post: dict[tuple[str, str, str, Address], list[Action]] = {}
+def _removing(docket: Docket, part: Part) -> list[tuple[tuple[str, ...], list[Action]]]:
+    """The removals of the plan in groups, in order."""
+    groups: dict[tuple[str, ...], list[Action]] = {}
     for action in docket.actions:
-        for rule, kind, role, value in posts:
-            if action.address.kind != kind or action.attribute.role != role:
-                continue
-            if rule != "last-admin" or _any(docket.rules.admin_groups, action.address.locator):
-                by_post.setdefault((rule, role, value, action.address), []).append(action)
-    for (rule, role, value, address), actions in sorted(by_post.items(), key=lambda item: item[0]):
-        found = docket.live.found.get(address)
-        facts = found.grants if found else {}
-        holders = {fact for fact, held in facts.items() if fact.role == role and value in ("", held)}
-        losing = [action for action in actions if action.attribute in holders and _loses(action, value)]
-        gaining = [action for action in actions if action.after is not None and value in ("", action.after)]
-        if losing:
-            left = frozenset(holders - {action.attribute for action in losing})
-            yield rule, value or role, _Turnover(losing, gaining, left)
+        if takes_away(action):
+            groups.setdefault(part(action.tenant, action.address.kind), []).append(action)
+    return sorted(groups.items(), key=lambda item: item[0])
 
 
-def _loses(action: Action, value: str) -> bool:
-    return action.after is None or (value != "" and action.after != value)
+def _summed(counts: Mapping[tuple[str, str], int], key: tuple[str, ...], part: Part) -> int:
+    return sum(count for (tenant, kind), count in counts.items() if part(tenant, kind) == key)
+
+
+def _over(limit: Limit, planned: int, before: int, held: int) -> str:
+    """By how much a limit is exceeded, in words; "" where it is not."""
+    total = planned + before
+    # Of nothing that is known to be held, everything goes.
+    share = 100 * total / held if held else 100.0
+    over = []
+    if limit.count is not None and total > limit.count:
+        over.append(f"limit {limit.count}")
+    if limit.percent is not None and share > limit.percent:
+        over.append(f"limit {limit.percent:g} %")
+    earlier = f", {before} of them in the last 24 hours" if before else ""
+    return f"{share:.0f} %{earlier}; {', '.join(over)}" if over else ""
 
 
 def protected(docket: Docket) -> Iterator[Violation]:
-    """The reconciler's own identities and break-glass accounts keep what they have."""
+    """The reconciler's own identities and break-glass accounts keep what they have, be it through groups."""
+    guarded = docket.rules.protected
+    if not guarded:
+        return
+    objects = {docket.pins[name]: name for name in guarded if name in docket.pins}
     for action in docket.actions:
         principal = action.attribute.principal
-        if principal in docket.rules.protected and takes_away(action):
+        if not principal or not takes_away(action):
+            continue
+        lost = ", ".join(value or "-" for value in action.before)
+        known = objects.get(action.object_ids.get(principal, ""))
+        if principal in guarded or known:
+            also = f" (pinned as {known})" if known and known != principal else ""
+            yield _single(
+                "protected", action, f"{action.address}: {principal}{also} is protected and would lose {lost}"
+            )
+            continue
+        inside = sorted(guarded.intersection(docket.before.within(principal)))
+        losing = [name for name in inside if not _keeps(name, action, docket)]
+        if losing:
             yield _single(
                 "protected",
                 action,
-                f"{action.address}: {principal} is protected and would lose "
-                f"{', '.join(value or '-' for value in action.before)}",
+                f"{action.address}: {', '.join(losing)} is protected and would lose {lost} with {principal}",
             )
+
+
+def _keeps(name: str, action: Action, docket: Docket) -> bool:
+    """Whether somebody holds after the plan, by another way, what an action takes from a group."""
+    role, through = action.attribute
+    ways = {name, *docket.after.around(name)} - {through}
+    changes = {each.attribute: each.after for each in docket.actions if each.address == action.address}
+    found = docket.live.found.get(action.address)
+    grants: dict[Attribute, Value | None] = {**(found.grants if found else {}), **changes}
+    held = {value for fact, value in grants.items() if fact.role == role and fact.principal in ways}
+    return set(action.before) - {None} <= held
 
 
 def groups_only(docket: Docket) -> Iterator[Violation]:
     """Direct grants to users, where the tenant wants groups only."""
     for action in docket.actions:
-        direct = action.attribute.principal.startswith("user:") and action.address.kind != "group"
+        direct = action.attribute.principal.startswith("user:") and action.address.kind != GROUP
         if direct and action.verb in WIDENERS and action.tenant in docket.rules.groups_only:
             yield _single(
                 "groups-only",
@@ -204,60 +155,133 @@ def groups_only(docket: Docket) -> Iterator[Violation]:
 
 
 def wide(docket: Docket) -> Iterator[Violation]:
-    """Grants to everybody."""
+    """Grants to everybody: by name, by a name that reads like it, by object, or through groups."""
+    patterns = [_look(pattern) for pattern in docket.rules.wide]
+    objects = {oid for name, oid in docket.pins.items() if _stands_for_all(name, patterns)}
     for action in docket.actions:
-        if action.verb not in WIDENERS or action.address.kind == "traverse":
+        principal = action.attribute.principal
+        # On the way to a folder everybody may pass through, where the environment says so.
+        if action.verb not in WIDENERS or not principal or action.address.kind == "traverse":
             continue
-        if _any(docket.rules.wide, action.attribute.principal):
-            yield _single(
-                "wide",
-                action,
-                f"{action.source}: {action.attribute.principal} stands for everybody and would get "
-                f"{action.after} on {action.address}",
-            )
+        through = ""
+        if not (_stands_for_all(principal, patterns) or action.object_ids.get(principal) in objects):
+            inside = docket.after.within(principal) if principal.startswith(f"{GROUP}:") else ()
+            through = next((each for each in inside if _stands_for_all(each, patterns)), "")
+            if not through:
+                continue
+        why = f"holds everybody, through {through}," if through else "stands for everybody"
+        text = f"{action.source}: {principal} {why} and would get {action.after} on {action.address}"
+        yield _single("wide", action, text)
+
+
+_SEPARATORS = re.compile(r"[\s_.-]+")
+
+
+def _look(name: str) -> tuple[str, str]:
+    """How a name reads: without regard to case and look-alike letters, and then to what parts its words."""
+    plain = skeleton(name)
+    return plain, plain if "[" in plain else _SEPARATORS.sub(" ", plain)
+
+
+def _stands_for_all(name: str, patterns: Iterable[tuple[str, str]]) -> bool:
+    plain, loose = _look(name)
+    return any(fnmatchcase(plain, one) or fnmatchcase(loose, other) for one, other in patterns)
 
 
 def boundary(docket: Docket) -> Iterator[Violation]:
     """Nothing happens outside a tenant's boundary, whatever its documents came to say."""
     for action in docket.actions:
-        if not docket.inside(action.tenant, action.address):
-            yield _single(
-                "boundary",
-                action,
-                f"{action.source}: {action.address} is outside the boundary of {action.tenant}; "
-                "see policies/boundaries.yaml",
-            )
+        touched = [action.address]
+        if action.attribute == Attribute("name"):
+            # A thing is taken over under its former name, so that one has to be inside as well.
+            touched += [action.address._replace(locator=name) for name in action.before if name]
+        for address in touched:
+            if not docket.inside(action.tenant, address):
+                yield _single(
+                    "boundary",
+                    action,
+                    f"{action.source}: {address} is outside the boundary of {action.tenant}; "
+                    "see policies/boundaries.yaml",
+                )
 
 
 def depends_on_gap(docket: Docket) -> Iterator[Violation]:
-    """Nothing is taken from a member of a group whose own state could not be read."""
-    unread = {
-        f"group:{gap.address.locator}" for gap in docket.live.gaps.values() if gap.address.kind == "group"
-    }
+    """Nothing is taken away on the strength of a group whose own state could not be read."""
+    if not docket.before.unread:
+        return
+    asked = _asked_membership(docket)
     for action in docket.actions:
-        if takes_away(action) and action.attribute.principal in unread:
+        principal = action.attribute.principal
+        if not principal or not takes_away(action):
+            continue
+        unread = docket.before.unread.intersection((principal, *docket.before.within(principal)))
+        if unread:
             yield _single(
                 "gap",
                 action,
-                f"{action.address}: {action.attribute.principal} would lose access while its members could "
-                "not be read; mend the gap first",
+                f"{action.address}: {principal} would lose access while its members could not be read "
+                f"({', '.join(sorted(unread))}); mend the gap first",
             )
+            continue
+        resting = [group for group in sorted(asked.get(principal, ())) if _holds(group, action, docket)]
+        if resting:
+            yield _single(
+                "gap",
+                action,
+                f"{action.address}: {principal} would lose access and keep it through {resting[0]}, whose "
+                "members could not be read; mend the gap first",
+            )
+
+
+def _asked_membership(docket: Docket) -> dict[str, set[str]]:
+    """Principal to the groups that the policies put it in and that could not be read."""
+    asked: dict[str, set[str]] = {}
+    for want in docket.wanted:
+        group = f"{GROUP}:{want.address.locator}"
+        if want.address.kind == GROUP and group in docket.before.unread:
+            for fact in want.grants:
+                if fact.role == MEMBER:
+                    asked.setdefault(fact.principal, set()).add(group)
+    return asked
+
+
+def _holds(group: str, action: Action, docket: Docket) -> bool:
+    """Whether a group holds the same sort of right there, today or after the plan."""
+    fact = Attribute(action.attribute.role, group)
+    found = docket.live.found.get(action.address)
+    if found is not None and (fact in found.grants or fact in found.mixed):
+        return True
+    return any(each.address == action.address and each.attribute == fact for each in docket.actions)
+
+
+def own_rules(docket: Docket) -> Iterator[Violation]:
+    """What the platform's own rules refuse, and what they could not judge."""
+    book = docket.rules.custom
+    if book is not None:
+        whole = sums(docket.environment, docket.as_of, docket.actions, docket.gaps, docket.kinds)
+        yield from custom(book, docket.actions, whole)
 
 
 def _single(rule: str, action: Action, text: str) -> Violation:
     return Violation(rule=rule, tenant=action.tenant, text=text, actions=(action.id,))
 
 
-def _any(patterns: Sequence[str], name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-RULES: tuple[Rule, ...] = (
+RULES: Sequence[Rule] = (
     removals,
+    removals_together,
     last_holder,
     protected,
     groups_only,
     wide,
     boundary,
     depends_on_gap,
+    own_rules,
 )
+
+BUILT_IN = frozenset(
+    {
+        "removals", "removals-together", "last-owner", "last-manage", "last-admin", "protected",
+        "groups-only", "wide", "boundary", "gap", "bad-moment",
+    }
+)  # fmt: skip
+"""The names of the rules of this module, of `posts` and of `moments`, by which approvals override them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from functools import lru_cache
 
@@ -36,3 +37,15 @@ def day(value: object) -> object:
         return date.fromisoformat(value)
     except ValueError as error:
         raise ValueError(f"{value!r} is not a date: {error}") from None
+
+
+_ALIKE = str.maketrans(
+    "асеорхуіјѕһкмтвнԁԛԝгӏѵ" + "οαενικρτυχγω" + "ıł",
+    "aceopxyijshkmtbhdqwrlv" + "oaevikptuxyw" + "il",
+)
+"""Small letters of Cyrillic and Greek, and the Latin ones that they are taken for (UTS 39, confusables)."""
+
+
+def skeleton(name: str) -> str:
+    """The ASCII name that a reader would take this one for, in small letters."""
+    return unicodedata.normalize("NFKC", name).lower().translate(_ALIKE)

@@ -22,8 +22,11 @@ _INVISIBLE = re.compile(
 )
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
-PROSE = frozenset({"because", "description"})
+PROSE = frozenset({"because", "description", "message"})
 """Keys whose text is for people: several lines and mixed scripts are natural there."""
+
+EXPRESSIONS = frozenset({"expression", "message-expression"})
+"""Keys whose text may have several lines; in each of them a look-alike would be as bad as in a name."""
 
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
 """Scripts that have letters which look like another's."""
@@ -69,6 +72,8 @@ def _walk(value: object, mark: object, prose: bool) -> Iterator[Fault]:
             at = place if isinstance(place, int) else place[0]
             if problem := misread(key):
                 yield Fault(at >> 40, at & 0xFFFFF or at >> 20 & 0xFFFFF, problem)
+            if key in EXPRESSIONS and isinstance(inner, str):
+                inner = inner.replace("\n", " ")
             yield from _walk(inner, place, key in PROSE)
     elif isinstance(value, list) and isinstance(mark, tuple):
         for inner, place in zip(value, mark[1], strict=True):

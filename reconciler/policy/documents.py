@@ -5,79 +5,24 @@ What providers add (`group`, `secret-scope`, …) comes in as vocabularies; noth
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from reconciler.core.model import Address, Verb
-from reconciler.core.spelling import day, principal
-
-
-class Shape(BaseModel):
-    """What all documents of this module share: kebab-case keys, unknown ones are errors, values stay."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        # Most runs meet few of these kinds, and building a validator costs milliseconds.
-        defer_build=True,
-        alias_generator=lambda name: name.replace("_", "-"),
-    )
-
-
-def _mail(text: str) -> str:
-    address = text.removeprefix("user:").lower()
-    if re.fullmatch(r"[^\s:@]+@[^\s:@]+", address) is None:
-        raise ValueError(
-            f"{text!r} is no person: commits know people by mail address, so write user:ana@corp.example"
-        )
-    return address
-
-
-def _endpoint(text: str) -> str:
-    if re.match(r"[^/]*//[^/]*@", text):
-        raise ValueError(
-            "an endpoint holds no name and no password, nor does any file here: write https://<host>"
-        )
-    found = re.fullmatch(
-        r"https://(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?(?:/[^\s?#]*)?", text, re.ASCII
-    )
-    if found is None or int(found[1] or 0) > 65535:
-        raise ValueError(f"{text!r} is no endpoint: write https://<host>")
-    return text.rstrip("/")
-
-
-def _address(text: str) -> str:
-    Address.parse(text)
-    return text
-
-
-def _traverse(text: str) -> str:
-    if text not in {"named", "everyone"} and not text.startswith("group:"):
-        raise ValueError(f"{text!r} opens no ancestors: write group:<name>, everyone or named")
-    return principal(text) if text.startswith("group:") else text
-
-
-def _guid(text: str) -> str:
-    if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text) is None:
-        raise ValueError(f"{text!r} is no object id: write it as 8-4-4-4-12 hexadecimal digits")
-    return text.lower()
-
-
-Day = Annotated[date, BeforeValidator(day, json_schema_input_type=date)]
-Guid = Annotated[str, AfterValidator(_guid)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$")]
-"""A logical name: lower-case letters, digits, dots and hyphens."""
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-Principal = Annotated[
-    str,
-    AfterValidator(principal),
-    Field(examples=["sp:reconciler-apply"], json_schema_extra={"pattern": r"^(user|group|sp):\S"}),
-]
-Person = Annotated[str, AfterValidator(_mail), Field(examples=["user:lea@corp.example"])]
+from reconciler.core.model import Verb
+from reconciler.policy.shapes import (
+    AddressText,
+    Day,
+    Endpoint,
+    Guid,
+    Name,
+    Pattern,
+    Person,
+    Principal,
+    Shape,
+    Text,
+    Traverse,
+)
 
 
 class EntraShape(Shape):
@@ -119,7 +64,7 @@ class DatabricksShape(Shape):
 class ContainerShape(Shape):
     """One container of a lake."""
 
-    traverse: Annotated[str, AfterValidator(_traverse)] = Field(
+    traverse: Traverse = Field(
         default="named",
         description="Who may pass through the folders above declared ones: `group:<name>` (recommended), "
         "`everyone`, or `named`: each principal that is granted something below.",
@@ -198,7 +143,7 @@ class StoreShape(Shape):
 class AcceptedGapShape(Shape):
     """A gap that somebody accepts until a date: it is still shown, and the run is not unknown for it."""
 
-    address: Annotated[str, AfterValidator(_address)] = Field(examples=["adls/datalake/folder/raw/fraud"])
+    address: AddressText = Field(examples=["adls/datalake/folder/raw/fraud"])
     until: Day = Field(examples=["2027-01-31"])
     because: Text
 
@@ -225,9 +170,6 @@ class EnvironmentDocument(Shape):
     patience: float = Field(
         default=30.0, gt=0, le=600, description="Seconds until an unreachable service becomes a gap."
     )
-
-
-Pattern = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class TenantBoundary(Shape):
@@ -266,17 +208,34 @@ class LimitShape(Shape):
 Limits = dict[str, LimitShape]
 
 
+class TogetherShape(Shape):
+    """How much of several kinds or tenants may be taken away within 24 hours, each within its own limit."""
+
+    tenant: LimitShape = Field(
+        default=LimitShape(count=20), description="Of one tenant, all kinds together; default: 20 grants."
+    )
+    kind: LimitShape = Field(
+        default=LimitShape(count=50), description="Of one kind, all tenants together; default: 50 grants."
+    )
+    all: LimitShape = Field(
+        default=LimitShape(count=100), description="Of everything in the environment; default: 100 grants."
+    )
+
+
 class GuardrailsDocument(Shape):
     """Rules over every plan; an approval may override one by its name, with a reason."""
 
     kind: Literal["guardrails"]
     removals: Limits = Field(
-        default={}, description="Per kind of thing; `*` is for kinds that are not named.",
+        default={},
+        description="Per kind of thing; `*` is for kinds and figures that are not given. Default: 10 grants, "
+        "30 percent.",
         examples=[{"*": {"count": 20, "percent": 30}}],
     )  # fmt: skip
     tenant_removals: dict[str, Limits] = Field(
         default={}, description="Per tenant and kind, where a tenant has limits of its own."
     )
+    removals_together: TogetherShape = TogetherShape()
     own_identities: tuple[Principal, ...] = Field(
         default=(),
         description="Identities that the reconciler runs with: they keep what they have.",
@@ -296,6 +255,33 @@ class GuardrailsDocument(Shape):
     groups_only: tuple[str, ...] = Field(
         default=(), description="Tenants whose grants go to groups only; a tenant may say so itself."
     )
+
+
+LONGEST_EXPRESSION = 1_000
+"""Characters: what is longer is two rules."""
+
+
+class GuardrailDocument(Shape):
+    """A rule of the platform's own: an action of a plan passes where its expression is true."""
+
+    kind: Literal["guardrail"]
+    name: Name = Field(
+        description="What approvals override it by, with a reason.", examples=["people-get-an-end"]
+    )
+    expression: str = Field(
+        min_length=1, max_length=LONGEST_EXPRESSION,
+        description="CEL, asked of every action: true lets it pass, anything else refuses it.",
+        examples=["action.verb != 'grant' || action.until != null"],
+    )  # fmt: skip
+    message: Text = Field(
+        description="What is told of an action that is refused, with the next step.",
+        examples=["a grant to a person ends; write `until:`"],
+    )
+    message_expression: str | None = Field(
+        default=None, min_length=1, max_length=LONGEST_EXPRESSION,
+        description="CEL that gives the message instead, where it can.",
+        examples=["action.principal + ' holds it without an end'"],
+    )  # fmt: skip
 
 
 class ApprovalRule(Shape):
@@ -362,7 +348,7 @@ class ConsentShape(Shape):
     """One action in readable form; its id is computed from these words."""
 
     verb: Verb
-    address: Annotated[str, AfterValidator(_address)] = Field(
+    address: AddressText = Field(
         description="The address.", examples=["databricks/ml-prod/secret-scope/pricing"]
     )
     role: str = Field(examples=["acl"])
@@ -390,6 +376,7 @@ PLATFORM_DOCUMENTS: dict[str, type[Shape]] = {
     "environment": EnvironmentDocument,
     "boundaries": BoundariesDocument,
     "guardrails": GuardrailsDocument,
+    "guardrail": GuardrailDocument,
     "approval-rules": ApprovalRulesDocument,
     "principals-lock": LockDocument,
 }

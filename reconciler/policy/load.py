@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.core.approval import PLATFORM, Consent
 from reconciler.core.consent import fingerprint
-from reconciler.core.guardrails import Rules
+from reconciler.core.docket import Rules
 from reconciler.core.model import Address, Attribute, Source
 from reconciler.core.vocabulary import Declared, DocumentKind, Problem, Vocabulary
 from reconciler.policy import principals
@@ -24,6 +24,7 @@ from reconciler.policy.lock import read_lock
 from reconciler.policy.parse import APPROVAL, TENANT, Parsed, parse
 from reconciler.policy.platform import Platform, build
 from reconciler.policy.policies import ApprovalFile, Policies, Tenant, is_platforms
+from reconciler.policy.rulebook import rulebook
 from reconciler.policy.suggest import did_you_mean
 from reconciler.policy.tree import TENANTS_FOLDER, Listing, Tree, is_approval, printable, tenant_of
 
@@ -66,6 +67,8 @@ def _load(tree: Tree, vocabularies: Sequence[Vocabulary]) -> Policies:
     things = [kind.name for vocabulary in vocabularies for kind in vocabulary.kinds]
     platform, faults, notes = build([each for each in parsed if not each.tenant], things)
     problems.extend(faults)
+    book, faults = rulebook([each for each in parsed if each.kind == "guardrail"], listing.files)
+    problems.extend(faults)
     platform.complete &= not any(map(is_platforms, problems))
     lock: dict[str, dict[str, str]] = {}
     lock_file = next((each for each in parsed if each.kind == "principals-lock"), None)
@@ -91,7 +94,7 @@ def _load(tree: Tree, vocabularies: Sequence[Vocabulary]) -> Policies:
         revision=tree.revision,
         environments=platform.environments,
         boundaries=tuple(platform.boundaries.values()),
-        rules=_with_groups_only(platform.rules, tenants.values()),
+        rules=replace(_with_groups_only(platform.rules, tenants.values()), custom=book),
         entitlements=platform.entitlements,
         lock=lock,
         tenants=tenants,

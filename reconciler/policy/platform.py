@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.core.approval import Entitlement
+from reconciler.core.docket import Limit, Rules, Together
 from reconciler.core.environment import (
     AcceptedGap,
     ContainerSettings,
@@ -20,7 +21,6 @@ from reconciler.core.environment import (
     StoreSettings,
     WorkspaceSettings,
 )
-from reconciler.core.guardrails import Limit, Rules
 from reconciler.core.model import Source, Verb
 from reconciler.core.vocabulary import Boundary, Problem
 from reconciler.policy.documents import (
@@ -30,6 +30,7 @@ from reconciler.policy.documents import (
     GuardrailsDocument,
     InventoryShape,
     Limits,
+    LimitShape,
 )
 from reconciler.policy.parse import Parsed
 from reconciler.policy.suggest import did_you_mean
@@ -37,8 +38,8 @@ from reconciler.policy.suggest import did_you_mean
 KINDS_OF = {"groups": "group", "workspaces": "entitlements", "scopes": "secret-scope", "folders": "folder"}
 """The words of a boundary, and the kinds of things that they are about."""
 
-CAREFUL = Rules(removals={"*": Limit(count=10, percent=30.0)})
-"""What holds while no guardrails are written: never nothing."""
+WITHOUT = Limit(count=10, percent=30.0)
+"""What holds for figures that nobody wrote: never nothing, however few there are of a kind."""
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class Platform:
     """By tenant, kind and installation."""
     bounded: dict[str, Source] = field(default_factory=dict)
     """Tenants that have a boundary, be it an empty one."""
-    rules: Rules = CAREFUL
+    rules: Rules = field(default_factory=lambda: _rules(GuardrailsDocument(kind="guardrails")))
     entitlements: tuple[Entitlement, ...] = ()
     complete: bool = True
     """False when a part is missing or wrong, so that its absence proves nothing about tenants."""
@@ -258,13 +259,26 @@ def _placed(word: str, pattern: str, platform: Platform) -> tuple[list[str], tup
 
 
 def _limits(limits: Limits) -> dict[str, Limit]:
-    return {kind: Limit(count=limit.count, percent=limit.percent) for kind, limit in limits.items()}
+    return {kind: _limit(limit) for kind, limit in limits.items()}
+
+
+def _limit(limit: LimitShape) -> Limit:
+    return Limit(count=limit.count, percent=limit.percent)
 
 
 def _rules(model: GuardrailsDocument) -> Rules:
     chosen: dict[str, Any] = {} if model.wide is None else {"wide": model.wide}
+    removals, together = _limits(model.removals), model.removals_together
+    rest = removals.get("*", WITHOUT)
+    removals["*"] = Limit(
+        count=WITHOUT.count if rest.count is None else rest.count,
+        percent=WITHOUT.percent if rest.percent is None else rest.percent,
+    )
     return Rules(
-        removals=_limits(model.removals),
+        removals=removals,
+        together=Together(
+            tenant=_limit(together.tenant), kind=_limit(together.kind), all=_limit(together.all)
+        ),
         tenant_removals={tenant: _limits(limits) for tenant, limits in model.tenant_removals.items()},
         protected=frozenset((*model.own_identities, *model.break_glass)),
         groups_only=frozenset(model.groups_only),

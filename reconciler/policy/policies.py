@@ -8,8 +8,8 @@ from datetime import date
 from functools import cached_property
 
 from reconciler.core.approval import PLATFORM, Approval, Consent, Entitlement
+from reconciler.core.docket import Rules
 from reconciler.core.environment import Environment
-from reconciler.core.guardrails import Rules
 from reconciler.core.model import Address, Source
 from reconciler.core.vocabulary import Boundary, Declared, Problem
 

@@ -7,17 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.core.model import Source
+from reconciler.core.spelling import skeleton
 from reconciler.core.vocabulary import Problem
 from reconciler.policy.claims import Claim
 from reconciler.policy.lock import Lock
 from reconciler.policy.suggest import nearest_principal
-
-_ALIKE = str.maketrans(
-    "асеорхуіјѕһкмтвнԁԛԝгӏѵ" + "οαενικρτυχγω" + "ıł",
-    "aceopxyijshkmtbhdqwrlv" + "oaevikptuxyw" + "il",
-)
-"""Small letters of Cyrillic and Greek, and the Latin ones that they are taken for (UTS 39, confusables)."""
-
 
 _LOOKED_AT = 100
 """So many unpinned names are compared with the known ones; more of them are no slips of the pen."""
@@ -104,8 +98,3 @@ def _posing(name: str, original: str) -> str:
     signs = (sign for sign in name if not sign.isascii())
     letters = ", ".join(f"U+{ord(sign):04X} {unicodedata.name(sign, '?')}" for sign in signs)
     return f"{name!r} looks like {original!r} and is another name ({letters}); write {original!r}"
-
-
-def skeleton(name: str) -> str:
-    """The ASCII name that a reader would take this one for, in small letters."""
-    return unicodedata.normalize("NFKC", name).lower().translate(_ALIKE)

@@ -59,6 +59,9 @@ def allowed(source: Source) -> frozenset[str]:
     found = declared()["run"]
     if _comes_with_emulator(source):
         found |= declared()["emulator"]
+    if source.path == "reconciler/policy/cel.py":
+        # Loaded where there are rules to compile, and told by name where it is missing.
+        found |= declared()["rules"]
     return found | declared()["lake"] | declared()["spark"] if source.path.startswith(BY_COLUMNS) else found
 
 
@@ -83,6 +86,19 @@ def test_columns_are_not_loaded_by_those_who_do_not_want_them() -> None:
     assert answer.stdout.strip() == "[]"
 
 
+def test_the_engine_of_rules_is_not_loaded_where_there_are_none() -> None:
+    program = (
+        "import sys; from pathlib import Path; from reconciler.policy.load import load; "
+        "from reconciler.policy.tree import WorkingTree; "
+        "from reconciler.providers.registry import VOCABULARIES; "
+        "load(WorkingTree(Path('.')), VOCABULARIES); print('cel_expr_python' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert answer.stdout.strip() == "False"
+
+
 def _comes_with_emulator(source: Source) -> bool:
     return source.is_emulator or (
         source.is_command_line and ("emulator" in source.path or "demo" in source.path)
@@ -97,8 +113,8 @@ def test_what_is_declared_is_explained_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("lock", "groups"),
     [
-        ("requirements.txt", ("run", "emulator", "lake", "build")),
-        ("requirements-dev.txt", ("run", "emulator", "lake", "spark", "build", "dev")),
+        ("requirements.txt", ("run", "emulator", "lake", "rules", "build")),
+        ("requirements-dev.txt", ("run", "emulator", "lake", "rules", "spark", "build", "dev")),
     ],
 )
 def test_what_is_declared_is_locked(lock: str, groups: tuple[str, ...]) -> None:

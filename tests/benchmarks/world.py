@@ -100,6 +100,10 @@ def teams(size: Size) -> Iterator[Team]:
         )
 
 
+NO_LIMIT = {"count": 1_000_000, "percent": 100}
+"""What is measured is the work, not how much of it somebody would let pass."""
+
+
 def _people(size: Size) -> list[str]:
     return [f"person.{number:05}@corp.example" for number in range(size.people)]
 
@@ -116,7 +120,12 @@ def write_policies(root: Path, size: Size, endpoints: Mapping[str, str], ca_file
     for name, document in {
         "environment": environment(size, endpoints, ca_file),
         "boundaries": {"kind": "boundaries", "tenants": {team.name: _boundary(team) for team in dealt}},
-        "guardrails": {"kind": "guardrails", "own-identities": [f"sp:{APP['name']}"]},
+        "guardrails": {
+            "kind": "guardrails",
+            "removals": {"*": NO_LIMIT},
+            "removals-together": dict.fromkeys(("tenant", "kind", "all"), NO_LIMIT),
+            "own-identities": [f"sp:{APP['name']}"],
+        },
         "approval-rules": {"kind": "approval-rules", "rules": [{"who": ["user:noor@corp.example"]}]},
     }.items():
         # JSON is YAML; the platform's files are few and nobody measures them.

@@ -61,6 +61,8 @@ RIGHTS = {
     "secret-scope": {"READ": "read", "WRITE": "write", "MANAGE": "manage"},
     "folder": {"r-x": "read", "rwx": "write"},
 }
+NO_LIMIT = {"*": {"count": 1_000, "percent": 100}}
+"""These estates are so small that every second removal would be over a limit."""
 FILES = ("data/x/f 1.csv", "data/x/sub/g+h.csv", "data/x/deep er/ü.csv", "data/y%20y/k")
 DIRECTORIES = ("data/x", "data/x/sub", "data/x/deep er", "data/y%20y")
 
@@ -86,7 +88,9 @@ def policies(wanted: Facts, environment: Mapping[str, Any], **terms: Any) -> Pol
     platform: dict[str, list[Any]] = {
         "policies/environment.yaml": [environment],
         "policies/boundaries.yaml": [{"kind": "boundaries", "tenants": {"t": boundary}}],
-        "policies/guardrails.yaml": [{"kind": "guardrails", "own-identities": ["sp:reconciler"]}],
+        "policies/guardrails.yaml": [
+            {"kind": "guardrails", "removals": NO_LIMIT, "own-identities": ["sp:reconciler"]}
+        ],
         "tenants.d/t/tenant.yaml": [{"kind": "tenant", "name": "T", "adopted": ["test"]}],
         "tenants.d/t/access.yaml": [{**document(*each), **terms} for each in sorted(wanted.items())],
     }

@@ -128,6 +128,16 @@ class Story:
         log.clear()
         assert len(wrote) == step["sent"], f"wrote {[f'{each.method} {each.path}' for each in wrote]}"
 
+    def recorded(self, step: Mapping[str, Any]) -> None:
+        """Compare the guardrails that the last sent actions went past, with the reasons, in the journals."""
+        lines = [
+            json.loads(line)
+            for path in sorted((self.desk.root / ".reconciler/store/test/journal").glob("*.jsonl"))
+            for line in path.read_text("utf-8").splitlines()
+        ]
+        announced = [each for each in lines if each["event"] == "announced"]
+        assert announced[-1]["overrides"] == step["recorded"]
+
     def _typed(self, arguments: list[str], code: int) -> None:
         self.told.append(f"\n$ reconciler {shlex.join(arguments)}")
         said = self.desk.run(*arguments, COLUMNS="100")
@@ -147,6 +157,7 @@ STEPS: Mapping[str, Callable[[Story, Mapping[str, Any]], None]] = {
     "fault": Story.fault,
     "holds": Story.holds,
     "sent": Story.sent,
+    "recorded": Story.recorded,
 }
 
 

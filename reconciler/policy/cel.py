@@ -1,0 +1,125 @@
+"""The engine behind expressions of custom guardrails: CEL, the language of Kubernetes' admission policies.
+
+The one place that knows it.  Its limits are the engine's own: 10,000 steps of all loops of one answer
+together, nesting of 32 levels, and regular expressions of RE2, which take time in proportion to the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from reconciler.core.custom import VARIABLES, Expression, Facts, Unanswered
+from reconciler.policy.suggest import did_you_mean
+
+EXTRA = "reconciler[rules]"
+_OBJECTION = re.compile(r"<input>:(-?\d+):(-?\d+): (.*)")
+_HAS = re.compile(r"\bhas\s*\(\s*(?:action|plan|tenant|principal)\s*\.\s*\w+\s*\)")
+_UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+
+
+class NoEngineError(Exception):
+    """The engine is not installed."""
+
+
+class Objection(NamedTuple):
+    """Something wrong in an expression; line and column count from 1, within the expression."""
+
+    line: int
+    column: int
+    text: str
+
+
+class MisspeltError(Exception):
+    """An expression cannot be compiled, with every objection to it."""
+
+    def __init__(self, objections: list[Objection]) -> None:
+        super().__init__(objections)
+        self.objections = objections
+
+
+class Cel:
+    """Compiles and answers expressions over the variables of `VARIABLES`, each of its own type."""
+
+    def __init__(self) -> None:
+        """Raises NoEngineError where the engine is not installed; loading it takes milliseconds."""
+        try:
+            from cel_expr_python import cel
+        except ImportError:
+            raise NoEngineError from None
+        types: Mapping[str, Any] = {
+            "string": cel.Type.STRING,
+            "int": cel.Type.INT,
+            "bool": cel.Type.BOOL,
+            "string or null": cel.Type.DYN,
+            "int or null": cel.Type.DYN,
+            "list of string or null": cel.Type.List(cel.Type.DYN),
+            "map of int": cel.Type.Map(cel.Type.STRING, cel.Type.INT),
+        }
+        # One variable for each name, dots and all: so a misspelt one is found before any plan is made.
+        self._env: Any = cel.NewEnv(variables={name: types[kind] for name, kind in VARIABLES.items()})
+
+    def compile(self, text: str, wanted: str) -> Expression:
+        """The expression, which gives a `wanted` ("bool" or "string"); raises MisspeltError."""
+        if found := _HAS.search(text):
+            before = text[: found.start()]
+            said = "every variable is always there, so has() tells nothing; compare it with null"
+            line, column = before.count("\n") + 1, found.start() - before.rfind("\n")
+            raise MisspeltError([Objection(line, column, said)])
+        try:
+            expression = self._env.compile(text)
+        except RuntimeError as error:
+            raise MisspeltError(list(_objections(str(error)))) from None
+        given = expression.return_type().name().lower()
+        if given not in (wanted, "dyn"):
+            raise MisspeltError([Objection(1, 1, f"gives {given}, and has to give {wanted}")])
+        return _Compiled(expression)
+
+    def bind(self, facts: Facts) -> object:
+        """The facts in the engine's own form, for any of its expressions."""
+        bound: object = self._env.Activation(dict(facts))
+        return bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """One expression; the engine gives errors as values, so a caller could take them for an answer."""
+
+    expression: Any
+
+    def __call__(self, bound: object) -> object:
+        try:
+            answer = self.expression.eval(bound)
+        except RuntimeError as error:
+            raise Unanswered(_reason(str(error))) from None
+        kind = answer.type().name()
+        if kind in ("ERROR", "UNKNOWN"):
+            raise Unanswered(_reason(str(answer.value())))
+        if kind not in ("BOOL", "STRING"):
+            raise Unanswered(f"the answer is {kind.lower()}, not true or false")
+        value: object = answer.value()
+        return value
+
+
+def _objections(said: str) -> Iterator[Objection]:
+    found = _OBJECTION.findall(said)
+    for line, column, text in found:
+        yield Objection(max(1, int(line)), max(1, int(column)), _plainer(text))
+    if not found:
+        yield Objection(1, 1, _plainer(said))
+
+
+def _plainer(text: str) -> str:
+    """The engine's objection without what tells a person nothing."""
+    text = _reason(text).replace(" (in container '')", "").replace("'<EOF>'", "the end")
+    text = re.sub(r" expecting \{.*", "", text)
+    unknown = _UNDECLARED.search(text)
+    return f"{text}{did_you_mean(unknown[1], VARIABLES)}" if unknown else text
+
+
+def _reason(text: str) -> str:
+    """The engine's reason without its status codes."""
+    text = re.sub(r"^[A-Z_]+: (?:ERROR: )?", "", text.split("\n")[0])
+    return re.sub(r"\s*\[[A-Z_]+\]$", "", text)
