@@ -263,7 +263,7 @@ class LakeReader:
             found = [
                 {key: str(value) for key, value in path.items()} for path in json.loads(answer.body)["paths"]
             ]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Lost(f"the path listing of {container}/{directory} does not parse: {error}") from None
         return Names(found, answer.headers.get("x-ms-continuation", ""))
 
@@ -280,7 +280,7 @@ class LakeReader:
         answer = await self.wire.send("arm", _arm_scope(arm), "GET", url)
         try:
             return json.loads(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Lost(f"{_host(url)} answered with something else than JSON: {error}") from None
 
     async def remove(self, container: str, path: str) -> None:
@@ -302,7 +302,7 @@ def refused(answer: Answer) -> Refused:
         error = json.loads(answer.body)["error"]
         code = code or str(error["code"])
         message = str(error["message"]).partition("\n")[0]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     return Refused(answer.status, code, message)
 

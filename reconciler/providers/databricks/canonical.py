@@ -114,7 +114,10 @@ def assignments(payload: Payload) -> Mapping[str, Assigned]:
         principal = row.get("principal") if isinstance(row, dict) else None
         if not isinstance(principal, dict) or not principal.get("principal_id"):
             raise Malformed("a permission assignment names no principal")
-        permissions = {str(each) for each in row.get("permissions") or ()}
+        listed = row.get("permissions") or []
+        if not isinstance(listed, list):
+            raise Malformed("the `permissions` of an assignment are no list")
+        permissions = {str(each) for each in listed}
         kind, name = next(
             ((kind, str(principal[key])) for kind, key in ASSIGNED_NAMES.items() if principal.get(key)),
             ("", ""),
@@ -163,6 +166,8 @@ def scopes(payload: Payload) -> Mapping[str, Scope]:
         if not isinstance(row, dict) or not row.get("name"):
             raise Malformed("a secret scope has no `name`")
         vault = row.get("keyvault_metadata") or {}
+        if not isinstance(vault, dict):
+            raise Malformed(f"the key vault of secret scope {row['name']!r} is no object")
         found[str(row["name"]).lower()] = Scope(
             str(row["name"]),
             str(row.get("backend_type") or "DATABRICKS"),
