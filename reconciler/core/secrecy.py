@@ -35,8 +35,8 @@ TOKENS = re.compile(
     r"eyJ[\w-]{8,}(?:\.[\w-]*)*"  # signed tokens
     r"|\bdapi[0-9a-f]{16,}(?:-\d+)?|\bdose[0-9a-f]{16,}|\bgh[pousr]_\w{16,}|\bgithub_pat_\w{16,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END).)*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
-    r"|(?<=bearer )[^\s'\"\\,;<>]+|(?<=sharedkey )[^\s'\"\\,;<>]+"
-    # A header's value in base64, and not the next word of a sentence.
+    # A header's value, and not the next word of a sentence.
+    r"|(?<=bearer )(?=(?-i:[a-z]*[A-Z0-9_=+/~.-]+\w))[^\s'\"\\,;<>]{8,}|(?<=sharedkey )[^\s'\"\\,;<>]{8,}"
     r"|(?<=basic )(?=(?-i:[a-z]*[A-Z0-9+/=]))[\w+/=-]{8,}"
     # Who signs in, in an address; bounded, as a hostile text may hold nothing but colons.
     r"|(?<=://)[^\s/?#@'\"<>:]{0,200}:[^\s/?#@'\"<>]{1,500}(?=@)",
@@ -52,7 +52,7 @@ ASSIGNED = re.compile(
 """What is named as a credential: a field of a form, a query, a connection string, JSON, a Python literal."""
 HEADERS = re.compile(
     r"(?P<name>(?<![\w-])(?:(?:proxy-)?authorization|[\w-]*-token|set-cookie|cookie)(?:\\*['\"])?"
-    r"\s?:\s?(?:\\*['\"])?)(?P<value>(?:(?:bearer|basic|negotiate|sharedkey) )?[^\s'\"\\,<>]+)",
+    r"\s?[:=]\s?(?:\\*['\"])?)(?P<value>(?:(?:bearer|basic|negotiate|sharedkey) )?[^\s'\"\\,<>]+)",
     re.IGNORECASE,
 )
 """Headers that sign a request in, however they are written down."""

@@ -137,7 +137,8 @@ class Answering(LakeReader):
 
 
 ANSWER: list[Answer] = []
-READER = Answering(wire=None, endpoints=Endpoints(dfs="https://dfs", blob="https://blob"))  # type: ignore[arg-type]
+NO_WIRE: Any = None
+READER = Answering(wire=NO_WIRE, endpoints=Endpoints(dfs="https://dfs", blob="https://blob"))
 
 
 def check_paths(body: bytes) -> None:

@@ -5,14 +5,17 @@ Each is either what was saved or an error of its own kind: nothing is bent, drop
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -30,7 +33,7 @@ from reconciler.providers.adls.resuming import Keeping, question_of
 from reconciler.providers.adls.saving import LeftState, unpack_catch
 from reconciler.providers.contract import Checkpoint
 from reconciler.store.journal import Journal, read
-from tests.fuzz.shapes import damaged, deep, edited, spelt, values
+from tests.fuzz.shapes import at, damaged, deep, edited, places, spelt, values
 from tests.providers.adls.direct import tract
 from tests.providers.adls.inventory.rows import expectations, on
 from tests.report.plans import rich
@@ -67,6 +70,39 @@ def test_edited_plans(document: Any) -> None:
     else:
         raise AssertionError("an edited plan was taken")
     check_plan(sealed(document))
+
+
+SMALL = {**PLAN, "actions": PLAN["actions"][:1]} | {
+    key: PLAN[key][:1] for key in ("blocked", "gaps", "findings", "violations", "readings")
+}  # fmt: skip
+INSTEAD: tuple[Any, ...] = (
+    None, True, 0, -1, 10**40, 0.5, float("nan"), float("inf"), "", "\x1b[31m", "\ud800", "::error::x",
+    [], {}, [None], {"a": 1},
+)  # fmt: skip
+
+
+def _put(value: Any, holder: Any, key: Any) -> None:
+    holder[key] = value
+
+
+@pytest.mark.parametrize("path", [path for path in places(SMALL) if path], ids=str)
+def test_every_field_of_a_plan_edited(path: tuple[Any, ...]) -> None:
+    """Each with each of these instead, dropped, doubled, with a stranger beside it; and a digest to match."""
+
+    def with_it(change: Callable[[Any, Any], object]) -> Any:
+        document = copy.deepcopy(SMALL)
+        change(at(document, path[:-1]), path[-1])
+        return sealed(document)
+
+    for other in INSTEAD:
+        check_plan(with_it(partial(_put, other)))
+    check_plan(with_it(lambda holder, key: holder.__delitem__(key)))
+    if isinstance(at(SMALL, path[:-1]), list):
+        check_plan(with_it(lambda holder, key: holder.append(holder[key])))
+    else:
+        stranger = with_it(lambda holder, key: holder.__setitem__("stranger", 1))
+        with pytest.raises(BadPlanFile):
+            from_document(stranger)
 
 
 @given(values)

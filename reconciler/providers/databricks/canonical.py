@@ -27,6 +27,10 @@ SYSTEM = {"admins": frozenset[str](), "users": INCLUDES_CONSUME}
 docs: entitlements).  `admins` holds everything, and cannot lose it."""
 
 
+LAST_SECOND = 253_402_300_800.0
+"""The end of the year 9999, in seconds since 1970: later times cannot be told."""
+
+
 class Malformed(ValueError):
     """An answer without the shape that the service documents."""
 
@@ -202,9 +206,12 @@ def secrets(payload: Payload) -> Mapping[str, float]:
         if not isinstance(row, dict) or not row.get("key"):
             raise Malformed("a secret has no `key`")
         try:
-            found[str(row["key"]).lower()] = float(row.get("last_updated_timestamp") or 0) / 1000
-        except (TypeError, ValueError):
+            changed = float(row.get("last_updated_timestamp") or 0) / 1000
+        except (TypeError, ValueError, OverflowError):
             raise Malformed(f"the age of secret {row['key']!r} is no number") from None
+        if not 0 <= changed < LAST_SECOND:
+            raise Malformed(f"the age of secret {row['key']!r} is no time")
+        found[str(row["key"]).lower()] = changed
     return found
 
 

@@ -143,7 +143,7 @@ def parse(text: str) -> Ground:
             from_document(each)
         if any(not 0 <= shape < len(found.examples) for shape in found.shapes):
             raise GroundError("this is no ground: a folder has a shape that is not in it; write it anew")
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise GroundError(f"this is no ground: {error!r}; write it anew") from None
     _distinct(found.container, found.paths)
     return found
