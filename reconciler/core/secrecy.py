@@ -58,6 +58,16 @@ HEADERS = re.compile(
 """Headers that sign a request in, however they are written down."""
 
 
+TOKEN_SIGNS = (
+    "eyj", "dapi", "dose", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "-----begin", "bearer ",
+    "sharedkey ", "basic ", "://",
+)  # fmt: skip
+HEADER_SIGNS = ("authorization", "-token", "cookie")
+ASSIGNED_SIGNS = (
+    "token", "secret", "assertion", "passw", "passphrase", "pwd", "sig", "key", "signature", "connection",
+)  # fmt: skip
+
+
 def without(text: str, known: Mapping[str, str]) -> str:
     """The text without anything that looks like a credential, and without the known ones.
 
@@ -66,9 +76,15 @@ def without(text: str, known: Mapping[str, str]) -> str:
     for secret, shown in known.items():
         if secret in text:
             text = text.replace(secret, shown)
-    text = TOKENS.sub(LEFT_OUT, text)
-    text = HEADERS.sub(lambda found: found["name"] + LEFT_OUT, text)
-    return ASSIGNED.sub(_left_out, text)
+    # Most texts hold none of these words, and looking for them costs a hundredth of the rest.
+    lowered = text.lower()
+    if any(sign in lowered for sign in TOKEN_SIGNS):
+        text = TOKENS.sub(LEFT_OUT, text)
+    if any(sign in lowered for sign in HEADER_SIGNS):
+        text = HEADERS.sub(lambda found: found["name"] + LEFT_OUT, text)
+    if any(sign in lowered for sign in ASSIGNED_SIGNS):
+        text = ASSIGNED.sub(_left_out, text)
+    return text
 
 
 def _left_out(found: re.Match[str]) -> str:
