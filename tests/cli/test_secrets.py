@@ -365,3 +365,17 @@ def test_what_is_held_in_memory_does_not_spell_a_secret(desk: Desk) -> None:
             azure_credential(environment, environ, desk.root))  # fmt: skip
     for each in held:
         assert "canary" not in repr(each) + str(each)
+
+
+def test_a_checkpoint_keeps_no_token() -> None:
+    """Why List Blobs does not serve is kept in a file, where a reading of hours was interrupted."""
+    from reconciler.providers.adls.client import refused
+    from reconciler.providers.transport import Answer
+
+    answer = echo(
+        Request(service="lake", method="GET", path="/", headers={"authorization": "Bearer eyJcanarycanary"}),
+        403,
+    )
+    told = refused(Answer(403, {"x-ms-error-code": "Denied eyJcanarycanary"}, answer.body))
+    assert "canary" not in str(told) + told.short
+    assert "bad request with" in str(told)

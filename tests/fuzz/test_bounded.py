@@ -27,6 +27,7 @@ from reconciler.providers.adls.listing import PageError, scan
 from reconciler.report.clean import as_json, plain, prose
 
 SMALL, FACTOR = 2_000, 4
+END = b"</EnumerationResults>"
 REFUSALS = (AclError, PageError, InventoryFault, BadPlanFile)
 
 
@@ -77,7 +78,6 @@ READERS: dict[str, Callable[[int], Callable[[], object]]] = {
     "a text of quotes": lambda n: lambda: without("token='" * n, {}),
     "a report of signs": lambda n: lambda: as_json({"a": "##[::" * n}),
 }
-END = b"</EnumerationResults>"
 
 
 @pytest.mark.parametrize("name", READERS)

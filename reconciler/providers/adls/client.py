@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from reconciler.core.secrecy import without
 from reconciler.providers.identity import refusal
 from reconciler.providers.pacing import Limit, Pacer
 from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask
@@ -304,7 +305,8 @@ def refused(answer: Answer) -> Refused:
         message = str(error["message"]).partition("\n")[0]
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    return Refused(answer.status, code, message)
+    # Why a region was left goes into a checkpoint, on a road of its own.
+    return Refused(answer.status, without(code, {}), without(message, {}))
 
 
 def _arm_scope(arm: str) -> str:
