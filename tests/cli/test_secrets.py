@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,7 @@ import pytest
 
 from reconciler.emulator.app import App
 from reconciler.emulator.wire import Request, Response
-from tests.cli.desk import APPS, Desk, Said, signed_in
+from tests.cli.desk import APPS, HOME, Desk, Said, signed_in
 from tests.cli.facts import held
 from tests.cli.test_process import RUN
 
@@ -343,10 +343,17 @@ def test_the_emulator_shows_no_secret_of_its_seed(desk: Desk) -> None:
     assert leaks(desk, said) == []
 
 
-REPRESENTED: Mapping[str, str] = {
-    "Signature": "reconciler.providers.databricks.client_auth",
-    "Token": "reconciler.providers.databricks.client_auth",
-}
+@pytest.mark.slow
+def test_the_demo_shows_and_keeps_no_secret(desk: Desk, tmp_path: Path) -> None:
+    kept = tmp_path / "demo"
+    with desk.process("demo", "--keep", str(kept), cwd=HOME, **LAID) as process:
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0
+    journals = sorted(kept.rglob("*.jsonl"))
+    assert journals and "exit code 0" in out
+    texts = [out, err, *(path.read_text("utf-8") for path in (*journals, *kept.glob("*.json")))]
+    own = ("emulator-plan-secret", "emulator-apply-secret", "eyJ")
+    assert [secret for text in texts for secret in (*VALUES, *own) if secret in text] == []
 
 
 def test_what_is_held_in_memory_does_not_spell_a_secret(desk: Desk) -> None:
