@@ -12,12 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
-# Passed on as they are: make test ARGS='tests/core -k order', make bench ARGS=graph
+# Passed on as they are: make test ARGS='tests/core -k order', make bench ARGS=graph, make fuzz ARGS=test_lake
 ARGS ?=
+# How long `make fuzz` fuzzes each reader
+MINUTES ?= 1
 # make lock LOCK=--upgrade moves every pin to the newest release
 LOCK ?=
 
-.PHONY: help setup setup-demo demo test lint format types check bench reliability schemas docs lock clean
+.PHONY: help setup setup-demo demo test lint format types check bench reliability fuzz schemas docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -56,6 +58,9 @@ bench: setup ## measure speed, print a table, write build/bench.json
 
 reliability: setup ## try every fault on every kind of request, write docs/reliability.md
 	@$(BIN)/python -m tests.reliability $(ARGS)
+
+fuzz: setup ## feed every reader with what others may have written, MINUTES (1) each, write build/fuzz.json
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
 
 schemas: setup ## write schemas/*.json from the models
 	@$(BIN)/reconciler schema $(ARGS)

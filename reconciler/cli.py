@@ -53,7 +53,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how to go on."""
-        self.exit(1, f"{self.prog}: {message}\nsee `{self.prog} --help`\n")
+        from reconciler.cli_process import harmless
+
+        self.exit(1, f"{harmless(f'{self.prog}: {message}')}\nsee `{self.prog} --help`\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print help as everything is printed: argparse would keep silent where that fails."""
@@ -321,5 +323,7 @@ def _place(error: BaseException) -> str:
 
 
 def _fail(text: str, code: int = 1) -> int:
-    print(f"reconciler: {text}", file=sys.stderr)
+    from reconciler.cli_process import harmless
+
+    print(harmless(f"reconciler: {text}"), file=sys.stderr)
     return code

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli_process import as_program
+from reconciler.cli_process import as_program, harmless
 from reconciler.cli_progress import Teller
 from reconciler.core.environment import ContainerSettings, InventorySettings, LakeSettings
 from reconciler.core.errors import ReconcilerError, Unusable
@@ -59,7 +59,7 @@ def judge(arguments: Sequence[str] | None = None) -> int:
     try:
         return _judge(_parser().parse_args(arguments))
     except ReconcilerError as error:
-        print(f"reconciler-judge: {plain(str(error))}", file=sys.stderr)
+        print(harmless(f"reconciler-judge: {plain(str(error))}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
@@ -112,8 +112,8 @@ def _judge(arguments: argparse.Namespace) -> int:
         finally:
             tell.close()
     for fault in (*result.faults, *_unreadable(result)):
-        print(f"reconciler-judge: {plain(fault)}", file=sys.stderr)
-    print(f"judged {result.rows:,} rows of {container} by {taken.chosen.as_of}: {arguments.out}")
+        print(harmless(f"reconciler-judge: {plain(fault)}"), file=sys.stderr)
+    print(harmless(f"judged {result.rows:,} rows of {container} by {taken.chosen.as_of}: {arguments.out}"))
     return 4 if result.faults or result.unreadable().rows else 0
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import re
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+
+from reconciler.core.secrecy import known_secrets, without
+from reconciler.report.clean import plain
 
 INTERRUPTED = 130
 """The exit code of a command that was interrupted, as shells count it: 128 and the number of SIGINT."""
@@ -24,28 +28,38 @@ COLLECT_AFTER = (50_000, 20, 100)
 """New objects after which the garbage collector looks for cycles, and how often it looks further back.
 Python's 700 let it walk an estate that only grows again and again: a fifth of the CPU time of a plan."""
 
-LIBRARIES = logging.getLogger("reconciler.process")
+LARGEST = 1 << 16
+"""Bytes of a file that may be a token."""
 
-TOKENS = re.compile(
-    r"eyJ[\w-]{8,}(?:\.[\w-]*)*|dapi[0-9a-f]{16,}"
-    r"|(?<=bearer )\S+|(?<=basic )\S+"
-    r"|(?<=[?&]sig=)[^&\s'\"]+"
-    r"|(?<=secret=)[^&\s'\"]+|(?<=assertion=)[^&\s'\"]+|(?<=token=)[^&\s'\"]+"
-    r"|(?<=secret\": \")[^\"]+|(?<=token\": \")[^\"]+|(?<=secret': ')[^']+|(?<=token': ')[^']+"
-    r"|(?<=secret\":\")[^\"]+|(?<=token\":\")[^\"]+",
-    re.IGNORECASE,
-)
-"""What a credential looks like in other people's logs: signed tokens, headers, form fields, JSON."""
-SECRET_NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|_KEY\b|CREDENTIAL", re.IGNORECASE)
-"""Names of environment variables whose values are never shown."""
+LIBRARIES = logging.getLogger("reconciler.process")
 
 
 def without_secrets(text: str, environ: Mapping[str, str]) -> str:
     """The text with everything left out that signs anybody in."""
-    for name, value in environ.items():
-        if len(value) >= 4 and SECRET_NAMES.search(name):
-            text = text.replace(value, f"<{name}>")
-    return TOKENS.sub("<token>", text)
+    return without(text, known_secrets(environ, _in_files(environ)))
+
+
+def _in_files(environ: Mapping[str, str]) -> Iterator[str]:
+    """Secrets in files that the process environment names."""
+    path = environ.get("AZURE_FEDERATED_TOKEN_FILE", "")
+    if path:
+        with suppress(OSError), Path(path).open("rb") as file:
+            yield file.read(LARGEST).decode("utf-8", "replace")
+
+
+def in_environment() -> dict[str, str]:
+    """What this process holds that is secret, and what is shown in its place."""
+    return known_secrets(os.environ, _in_files(os.environ))
+
+
+def harmless(text: str) -> str:
+    """The text as it may be shown: without secrets, and without what steers a terminal or a log.
+
+    Further lines stay lines; none of them can pass for one of ours.
+    """
+    first, *more = without_secrets(text, os.environ).split("\n")
+    rest = (plain(line if line[:1] in ("", " ") else f"  {line}") for line in more)
+    return "\n".join((plain(first), *rest))
 
 
 class _Debug(logging.StreamHandler):
@@ -58,8 +72,7 @@ class _Debug(logging.StreamHandler):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        text = f"[{record.name} {record.levelname}] {super().format(record)}"
-        return without_secrets(text, os.environ)
+        return harmless(f"[{record.name} {record.levelname}] {super().format(record)}")
 
 
 def _take_logs() -> None:
@@ -165,4 +178,4 @@ def deafen() -> None:
 
 def trace(error: BaseException) -> str:
     """Where an error came from, without secrets: for RECONCILER_DEBUG."""
-    return without_secrets("".join(traceback.format_exception(error)), os.environ)
+    return harmless("".join(traceback.format_exception(error)))

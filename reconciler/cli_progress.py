@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from reconciler.cli_process import harmless
 from reconciler.report.clean import plain
 from reconciler.report.lines import cells
 
@@ -107,7 +108,7 @@ class Teller:
         """A sentence in between, on a line of its own."""
         with self._lock:
             self._clear()
-            self._write(f"{text}\n")
+            self._write(f"{harmless(text)}\n")
 
     def close(self) -> None:
         """Leave a clean line, and tell a log what became of the work that it has heard of."""

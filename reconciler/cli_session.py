@@ -13,9 +13,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.cli_process import harmless, in_environment
 from reconciler.core.environment import Environment
 from reconciler.core.errors import PolicyError, ReconcilerError, Unreviewed, Unusable
 from reconciler.core.model import Kind
+from reconciler.core.secrecy import without
 from reconciler.core.vocabulary import Problem, Vocabulary
 from reconciler.providers.registry import VOCABULARIES
 from reconciler.report import clean
@@ -97,7 +99,7 @@ class Listener:
 def say(text: str) -> None:
     """A word to the person beside the data: on standard error.  Nothing stops because it cannot be said."""
     with suppress(OSError):
-        print(text, file=sys.stderr)
+        print(harmless(text), file=sys.stderr)
 
 
 def now() -> datetime:
@@ -164,7 +166,13 @@ def open_cloud(
 
     Entra is always among them: it says who is who.
     """
+    from reconciler.providers.discreet import DiscreetDirectory, discreet
     from reconciler.survey import Cloud
+
+    secrets = in_environment()
+
+    def scrub(text: str) -> str:
+        return without(text, secrets)
 
     opened: dict[str, Any] = {}
     try:
@@ -173,7 +181,11 @@ def open_cloud(
                 opened[vocabulary.provider] = vocabulary.open(environment, os.environ, root)
         directory = opened["entra"].directory
         directory.pins = pins
-        yield Cloud(providers=opened, directory=directory, kinds=KINDS)
+        yield Cloud(
+            providers={name: discreet(provider, scrub) for name, provider in opened.items()},
+            directory=DiscreetDirectory(directory, scrub),
+            kinds=KINDS,
+        )
     except KeyboardInterrupt:
         # Taking leave of every service in good order could take as long as the answers that nobody awaits.
         opened.clear()

@@ -63,9 +63,13 @@ def from_document(document: Any) -> Plan:
         raise BadPlanFile(
             "the plan file holds what no plan of this format does; make it anew with `plan --out`"
         )
+    known: set[str] = set()
     for action in plan.actions:
         if action.id != identity_of(action):
             raise BadPlanFile(f"action {action.id[:12]} is not what its id says; make the plan anew")
+        if action.id in known:
+            raise BadPlanFile(f"action {action.id[:12]} stands in the plan file twice; make the plan anew")
+        known.add(action.id)
     return plan
 
 

@@ -17,7 +17,7 @@ from reconciler.core.course import Course, Mark
 from reconciler.core.errors import StoreError
 from reconciler.core.model import Address, Attribute, Evidence
 from reconciler.core.plan import Action, Consented, Outcome, Status
-from reconciler.core.planfile import action_document, read_action
+from reconciler.core.planfile import action_document, identity_of, read_action
 from reconciler.store.contract import Store
 
 DAY = timedelta(hours=24)
@@ -322,6 +322,8 @@ def _understood(event: Any) -> _Event:
         case "announced":
             run, environment, approval, file = _texts(event, "run", "environment", "approval", "file")
             action = read_action(environment, event["action"])
+            if action.id != identity_of(action):
+                raise ValueError(f"action {action.id[:12]!r} is not what its id says")
             if not isinstance(event["removes"], bool):
                 raise TypeError("removes")
             return _Announced(at, run, approval, file, action, event["removes"])

@@ -205,7 +205,8 @@ def parse(body: bytes) -> Page:
         raise PageError("the page declares a document type, which the service never does")
     try:
         tree = ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        # The last two are an encoding that nobody knows, or that the parser does not take.
         raise PageError(f"the page does not parse: {error}") from None
     if tree.tag != "EnumerationResults":
         raise PageError(f"the page is <{tree.tag}>, not a listing")

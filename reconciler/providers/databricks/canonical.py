@@ -27,6 +27,10 @@ SYSTEM = {"admins": frozenset[str](), "users": INCLUDES_CONSUME}
 docs: entitlements).  `admins` holds everything, and cannot lose it."""
 
 
+LAST_SECOND = 253_402_300_800.0
+"""The end of the year 9999, in seconds since 1970: later times cannot be told."""
+
+
 class Malformed(ValueError):
     """An answer without the shape that the service documents."""
 
@@ -114,7 +118,10 @@ def assignments(payload: Payload) -> Mapping[str, Assigned]:
         principal = row.get("principal") if isinstance(row, dict) else None
         if not isinstance(principal, dict) or not principal.get("principal_id"):
             raise Malformed("a permission assignment names no principal")
-        permissions = {str(each) for each in row.get("permissions") or ()}
+        listed = row.get("permissions") or []
+        if not isinstance(listed, list):
+            raise Malformed("the `permissions` of an assignment are no list")
+        permissions = {str(each) for each in listed}
         kind, name = next(
             ((kind, str(principal[key])) for kind, key in ASSIGNED_NAMES.items() if principal.get(key)),
             ("", ""),
@@ -163,6 +170,8 @@ def scopes(payload: Payload) -> Mapping[str, Scope]:
         if not isinstance(row, dict) or not row.get("name"):
             raise Malformed("a secret scope has no `name`")
         vault = row.get("keyvault_metadata") or {}
+        if not isinstance(vault, dict):
+            raise Malformed(f"the key vault of secret scope {row['name']!r} is no object")
         found[str(row["name"]).lower()] = Scope(
             str(row["name"]),
             str(row.get("backend_type") or "DATABRICKS"),
@@ -197,9 +206,12 @@ def secrets(payload: Payload) -> Mapping[str, float]:
         if not isinstance(row, dict) or not row.get("key"):
             raise Malformed("a secret has no `key`")
         try:
-            found[str(row["key"]).lower()] = float(row.get("last_updated_timestamp") or 0) / 1000
-        except (TypeError, ValueError):
+            changed = float(row.get("last_updated_timestamp") or 0) / 1000
+        except (TypeError, ValueError, OverflowError):
             raise Malformed(f"the age of secret {row['key']!r} is no number") from None
+        if not 0 <= changed < LAST_SECOND:
+            raise Malformed(f"the age of secret {row['key']!r} is no time")
+        found[str(row["key"]).lower()] = changed
     return found
 
 

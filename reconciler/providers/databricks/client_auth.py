@@ -46,6 +46,10 @@ class Token(NamedTuple):
     text: str
     seconds: float
 
+    def __repr__(self) -> str:
+        """Without the token, wherever it is shown."""
+        return f"Token(seconds={self.seconds:g})"
+
 
 class Signature:
     """The header that signs requests of one host in; threads share one token, and one of them renews it."""

@@ -116,7 +116,11 @@ def _sorted_out(outer: Reply, count: int) -> list[Reply | Failed]:
         except (KeyError, TypeError, ValueError):
             continue
         if 0 <= number < count:
-            replies[number] = Reply(status=status, headers=one.get("headers") or {}, payload=one.get("body"))
+            said = one.get("headers")
+            headers = (
+                {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}
+            )
+            replies[number] = Reply(status=status, headers=headers, payload=one.get("body"))
     return replies
 
 
@@ -154,7 +158,7 @@ class _Course:
     def _turn(self, client: GraphClient, version: str, link: str) -> bool:
         path = relative(client.root(version), link)
         if path is None:
-            self.trouble = Trouble(f"the next page is said to be at {urlsplit(link).netloc}, another service")
+            self.trouble = Trouble(f"the next page is said to be at {_netloc(link)}, another service")
         elif link in self.seen:
             self.trouble = Trouble(f"the service repeats a page after {self.pages} of them")
         elif self.pages >= MAX_PAGES:
@@ -195,9 +199,19 @@ async def remainder(client: GraphClient, call: Call, first: Reply, version: str 
     return course.trouble or course.values
 
 
+def _netloc(link: str) -> str:
+    try:
+        return urlsplit(link).netloc.rpartition("@")[2] or "no address"
+    except ValueError:
+        return "no address"
+
+
 def relative(root: str, link: str) -> str | None:
     """A link's path and query below the version's root; None when it leads anywhere else."""
-    ours, theirs = urlsplit(root), urlsplit(link)
+    try:
+        ours, theirs = urlsplit(root), urlsplit(link)
+    except ValueError:
+        return None
     if (ours.scheme, ours.netloc.lower()) != (theirs.scheme, theirs.netloc.lower()):
         return None
     prefix = ours.path.rstrip("/") + "/"

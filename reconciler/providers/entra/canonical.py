@@ -104,7 +104,7 @@ def group(payload: Mapping[str, Any]) -> Group:
     return Group(
         id=str(payload["id"]).lower(),
         name=str(payload.get("displayName") or ""),
-        description=payload.get("description"),
+        description=described if isinstance(described := payload.get("description"), str) else None,
         read_only=_read_only(payload),
         role_assignable=bool(payload.get("isAssignableToRole")),
         hidden=payload.get("visibility") == "HiddenMembership",
@@ -113,7 +113,8 @@ def group(payload: Mapping[str, Any]) -> Group:
 
 def _read_only(payload: Mapping[str, Any]) -> str:
     """Source: Microsoft docs, Add members: dynamic, synchronised and mail-enabled groups refuse it."""
-    types = payload.get("groupTypes") or ()
+    listed = payload.get("groupTypes")
+    types = listed if isinstance(listed, list) else ()
     if "DynamicMembership" in types:
         return "its membership follows a rule in Entra: declare no members, or make it an assigned group"
     if payload.get("onPremisesSyncEnabled"):

@@ -195,6 +195,6 @@ def decoded(answer: Answer) -> Reply:
     if body:
         try:
             payload = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             payload = body[:200].decode("utf-8", "replace").lstrip("\ufeff")
     return Reply(status=answer.status, headers=dict(answer.headers), payload=payload)

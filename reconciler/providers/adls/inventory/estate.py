@@ -134,7 +134,7 @@ def parse(text: str) -> Ground:
             container=str(document["container"]),
             paths=[str(path) for path, _ in document["folders"]],
             shapes=[int(shape) for _, shape in document["folders"]],
-            passages={int(home): dict(found) for home, found in document["passages"].items()},
+            passages={int(home): _passages(found) for home, found in document["passages"].items()},
             holes=frozenset(map(str, document["holes"])),
             examples=list(document["shapes"]),
             key=int(document["key"], 16),
@@ -143,10 +143,16 @@ def parse(text: str) -> Ground:
             from_document(each)
         if any(not 0 <= shape < len(found.examples) for shape in found.shapes):
             raise GroundError("this is no ground: a folder has a shape that is not in it; write it anew")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise GroundError(f"this is no ground: {error!r}; write it anew") from None
     _distinct(found.container, found.paths)
     return found
+
+
+def _passages(found: Mapping[str, Any]) -> dict[str, list[str]]:
+    if not all(isinstance(who, list) for who in found.values()):
+        raise TypeError("who passes is no list")
+    return {place: [str(each) for each in who] for place, who in found.items()}
 
 
 def _distinct(container: str, paths: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ class Verdicts:
         """What the result says of these folders; raises Unread where it says nothing of them."""
         try:
             return await asyncio.to_thread(self._told, container, tracts)
-        except (ReconcilerError, KeyError, ValueError) as error:
+        except (ReconcilerError, KeyError, TypeError, ValueError) as error:
             raise Unread(f"{error}; without `--judged` the lake or its inventory is read") from error
 
     def _told(self, container: str, tracts: Sequence[Tract]) -> Told:

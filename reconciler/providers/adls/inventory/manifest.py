@@ -246,9 +246,9 @@ def _instant(document: Mapping[str, Any], key: str) -> datetime:
     text = _text(document, key)
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise _Misread(Flaw.MANIFEST, f"{key} of its manifest is {text!r}, which is no time") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _account(endpoint: str) -> str:

@@ -177,7 +177,7 @@ def load(folder: Path) -> Result:
     except FileNotFoundError as error:
         lacks = f"{Path(error.filename).name} is missing"
         raise ResultError(f"{folder} holds no whole result ({lacks}); judge the inventory anew") from None
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ResultError(
             f"{folder}: its summary cannot be read: {error!r}; judge the inventory anew"
         ) from None

@@ -149,7 +149,10 @@ def _header(file: LocalFile, opened: BinaryIO) -> tuple[int, tuple[str, ...]]:
         text = head[mark:end].decode().rstrip("\r")
     except UnicodeDecodeError:
         raise unreadable(file.name, "its first row is no UTF-8") from None
-    return end + 1, tuple(next(csv.reader(io.StringIO(text)), ()))
+    try:
+        return end + 1, tuple(next(csv.reader(io.StringIO(text)), ()))
+    except csv.Error as error:
+        raise unreadable(file.name, f"its first row is no CSV ({error})") from None
 
 
 def _ranges(file: LocalFile, opened: BinaryIO, begin: int, size: int) -> Iterator[tuple[int, int]]:

@@ -317,7 +317,7 @@ def _totals(file: Path) -> dict[str, int]:
     try:
         found = json.loads(file.read_text("utf-8"))
         return {str(key): int(value) for key, value in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         # It only helps to say how long it will take.
         return {}
 

@@ -16,10 +16,12 @@ from reconciler import cli_judge
 from reconciler.providers.adls.expectation import Expectation
 from reconciler.providers.adls.inventory.merging import Judged
 from reconciler.providers.adls.inventory.results import load
+from tests.cli.hostile import EVIL
 from tests.providers.adls.inventory.rows import expectations, on
 from tests.providers.adls.inventory.runs import ACL, Inventoried
 from tests.providers.adls.lake import ODD
 from tests.providers.adls.test_expectation import GOOD, INHERITED
+from tests.report.test_hostile import steering
 
 ROWS = 100_000
 FOLDERS: Mapping[str, Mapping[str, Any]] = {
@@ -98,6 +100,29 @@ def test_a_ground_that_is_none_is_refused(
     assert cli_judge.judge([str(ground), str(copy), str(tmp_path / "out"), "--rule", "nightly"]) == 1
     said = capsys.readouterr().err
     assert words in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_hostile_names_in_an_inventory(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """Names of paths, of files of the run and of whoever holds rights are somebody else's choice."""
+    made = Inventoried(folder=tmp_path / "copy")
+    names = [name.replace("/", "_").replace("\x00", "") for name in EVIL.values()]
+    made.fill([("t", True, GOOD), *((f"t/{name}", False, ACL) for name in names)])
+    made.make(form=form)
+    ground, out = tmp_path / "ground.json", tmp_path / "\x1b[31mout"
+    ground.write_text(on(expectations(NOTHING).values()).document(), "utf-8")
+    # A carriage return outside of quotes ends a row of CSV: what is behind it is told as unread.
+    code = cli_judge.judge([str(ground), str(made.folder), str(out), "--rule", "nightly"])
+    assert code == (4 if form == "csv" else 0)
+    for file in made.folder.rglob(f"*.{form}"):
+        file.write_bytes(file.read_bytes()[:-9])
+    code = cli_judge.judge([str(ground), str(made.folder), str(tmp_path / "again"), "--rule", "nightly"])
+    assert code in (1, 4)
+    assert cli_judge.judge([str(ground), str(made.folder), str(out), "--rule", EVIL["lines"]]) == 1
+    said = capsys.readouterr()
+    lines = (said.out + said.err).splitlines()
+    assert len(lines) >= 3
+    assert [found for line in lines for found in steering(line)] == []
 
 
 def test_a_ground_holds_no_name_of_a_person(copy: Path) -> None:
