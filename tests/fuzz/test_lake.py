@@ -29,10 +29,10 @@ from reconciler.providers.adls.inventory.faults import InventoryFault
 from reconciler.providers.adls.inventory.source import LocalFile
 from reconciler.providers.adls.inventory.units import cut
 from reconciler.providers.adls.listing import TYPES, Listed, PageError, scan
-from reconciler.providers.adls.walk import _plain
+from reconciler.providers.adls.sweeping.walk import _plain
 from reconciler.providers.transport import Answer, Lost
 from tests.fuzz.shapes import damaged, deep, edited, spelt, texts, values
-from tests.providers.adls.test_listing import ACL, page
+from tests.providers.adls.sweeping.test_listing import ACL, page
 
 ENTRIES = (
     "user::rwx", "group::r-x", "other::---", "mask::rwx", "user:0000-a:r--", "group:0000-B:-wx",

@@ -26,11 +26,11 @@ from reconciler.core.errors import BadPlanFile, ReconcilerError, StoreError
 from reconciler.core.model import Address
 from reconciler.core.plan import Consented, Outcome, Status
 from reconciler.core.planfile import from_document, identity_of, to_document
-from reconciler.providers.adls.catch import Catch
 from reconciler.providers.adls.ground import Tally
 from reconciler.providers.adls.inventory.results import GROUND, SUMMARY, load
-from reconciler.providers.adls.resuming import Keeping, question_of
-from reconciler.providers.adls.saving import LeftState, unpack_catch
+from reconciler.providers.adls.sweeping.catch import Catch
+from reconciler.providers.adls.sweeping.resuming import Keeping, question_of
+from reconciler.providers.adls.sweeping.saving import LeftState, unpack_catch
 from reconciler.providers.contract import Checkpoint
 from reconciler.store.journal import Journal, read
 from tests.fuzz.shapes import at, damaged, deep, edited, places, spelt, values
