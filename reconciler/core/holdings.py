@@ -95,12 +95,12 @@ class Holdings:
             self.declared.setdefault(address[:3], set()).add(address.locator)
         self.flipped: dict[str, dict[str, Routes]] = {}
         self.moved: dict[Target, dict[str, list[Move]]] = {}
-        for number, action in enumerate(actions):
-            self._take(number, action)
         self._members: dict[str, frozenset[str]] = {}
         self._bits: dict[str, int] = {}
         self._number: dict[str, int] = {}
         self._lines: dict[Target, dict[str, Entry]] = {}
+        for number, action in enumerate(actions):
+            self._take(number, action)
 
     def _declare(self, want: Wanted) -> None:
         address = want.address
@@ -124,8 +124,12 @@ class Holdings:
             return
         who = self.name(principal)
         if address.kind == GROUP and role == MEMBER:
-            routes = once(number) if action.after is not None else until(number)
-            self.flipped.setdefault(f"group:{address.locator}", {})[who] = routes
+            group = f"group:{address.locator}"
+            if action.after is None:
+                self.flipped.setdefault(group, {})[who] = until(number)
+            elif who not in self.members(group):
+                # Else it is the same member, who is about to be renamed.
+                self.flipped.setdefault(group, {})[who] = once(number)
             return
         target = self._target(address, action.attribute)
         move = Move(number, frozenset(action.before), action.after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -58,11 +59,11 @@ def test_a_good_order_is_found_where_there_is_one(things: Sequence[Address], dat
 @settings(max_examples=50)
 @given(data=st.data(), chance=st.randoms(use_true_random=False))
 def test_the_order_depends_on_nothing_but_the_actions(
-    things: Sequence[Address], data: st.DataObject, chance: object
+    things: Sequence[Address], data: st.DataObject, chance: Random
 ) -> None:
     motion = data.draw(motions(things, 10))
     shuffled: list[Action] = list(motion.actions)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled)
     found = ordered(motion)
     assert arrange(shuffled, KINDS, motion.wanted, motion.live) == found
     seen: set[str] = set()
