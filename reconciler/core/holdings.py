@@ -147,8 +147,9 @@ class Holdings:
     def targets(self) -> list[Target]:
         """Everything on which two actions may concern the same person."""
         reached = set(self._reached())
-        chosen = {target for target, moves in self.moved.items() if self._shared(target, moves)}
-        return sorted(chosen | reached | set(self._beyond(reached | self.moved.keys())))
+        changed = reached | self.moved.keys()
+        chosen = {target for target, moves in self.moved.items() if self._shared(target, moves, changed)}
+        return sorted(chosen | reached | set(self._beyond(changed)))
 
     def _beyond(self, changed: Iterable[Target]) -> Iterator[Target]:
         """What lies below things of a tree through which somebody else may pass."""
@@ -167,9 +168,9 @@ class Holdings:
             for role in {fact.role for fact in (*found.grants, *found.mixed) if fact.principal}:
                 yield Target(address, role)
 
-    def _shared(self, target: Target, moves: Mapping[str, Sequence[Move]]) -> bool:
+    def _shared(self, target: Target, moves: Iterable[str], changed: Collection[Target]) -> bool:
         kind = self.kinds[target.address.kind]
-        below = kind.below and self.across(target.address, *kind.below) in self.moved
+        below = kind.below and self.across(target.address, *kind.below) in changed
         return bool(kind.passage or below) or any(map(is_group, moves))
 
     def _reached(self) -> Iterator[Target]:
