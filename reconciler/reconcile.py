@@ -48,6 +48,8 @@ class Planned:
     seen: Live
     """Live state as it was read, before recent writes were believed over stale readings."""
     kinds: Mapping[str, Kind]
+    lenient: Mapping[str, frozenset[str]]
+    """See `core.order.Order.lenient`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,9 @@ def plan(
         managed=drift.managed,
         readings=tuple(sorted(live.readings, key=lambda each: (each.place, each.reader))),
     )
-    return Planned(plan=sealed(made), desired=desired, live=live, seen=seen, kinds=cloud.kinds)
+    return Planned(
+        plan=sealed(made), desired=desired, live=live, seen=seen, kinds=cloud.kinds, lenient=ordered.lenient
+    )
 
 
 def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands) -> Applied:
@@ -119,7 +123,9 @@ def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands)
     approved = approve(planned.plan, judged)
     if saved is not None:
         approved = narrowed(approved, saved, judged.spent)
-    approved = reordered(unbroken(approved), planned.kinds, planned.desired.wanted, planned.live)
+    approved = reordered(
+        unbroken(approved), planned.lenient, planned.kinds, planned.desired.wanted, planned.live
+    )
     return Applied(approved=approved, outcomes=(*approved.refused, *apply(approved, hands)))
 
 

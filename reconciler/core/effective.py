@@ -91,7 +91,7 @@ def rules_of(holdings: Holdings) -> Rules:
         if not _crowded(holdings, target):
             continue
         for clauses, value in _atoms(holdings, target):
-            _Atom(holdings, clauses).judge(target, value, found)
+            _Atom(holdings, clauses, bool(target.address.locator)).judge(target, value, found)
     return found
 
 
@@ -214,8 +214,10 @@ def _uniform(line: Line, kind: Kind, role: str, part: str | None) -> Edges:
 class _Atom:
     """One part of a right on one target, with everything that may lead to it."""
 
-    def __init__(self, holdings: Holdings, clauses: Sequence[_Clause]) -> None:
+    def __init__(self, holdings: Holdings, clauses: Sequence[_Clause], here: bool = True) -> None:
         self.holdings = holdings
+        self.here = here
+        """Whether the target is one thing with one list."""
         self.clauses = clauses
         self.edges = [edges for clause in clauses for edges in clause.edges]
         listed = {who for edges in self.edges for who in edges if is_group(who)}
@@ -240,20 +242,21 @@ class _Atom:
     def _people(self) -> Iterator[tuple[str, bool]]:
         """Whom to look at; the flag says: as if they were in every group of unknown members."""
         touched, twice = 0, 0
-        moved = []
+        losing = []
         for who, edge in ((who, edge) for edges in self.edges for who, edge in edges.items()):
             if edge.action < 0:
                 continue
             bits = self.holdings.bits(who)
             touched, twice = touched | bits, twice | touched & bits
-            if not is_group(who):
-                moved.append(who)
+            if not is_group(who) and edge.had and not edge.has:
+                losing.append(who)
         for group in sorted(self.cone):
             for child in self.holdings.flips(group):
                 bits = self.holdings.bits(child)
                 touched, twice = touched | bits, twice | touched & bits
-        if self.opaque and touched:
-            for person in sorted({STRANGER, *moved}):
+        # Not where one right is held across many things: unknown people would tie all tenants together.
+        if self.opaque and touched and self.here:
+            for person in sorted({STRANGER, *losing}):
                 yield person, True
         if twice < 0:
             twice &= self._everybody()

@@ -95,12 +95,12 @@ class Holdings:
             self.declared.setdefault(address[:3], set()).add(address.locator)
         self.flipped: dict[str, dict[str, Routes]] = {}
         self.moved: dict[Target, dict[str, list[Move]]] = {}
-        for number, action in enumerate(actions):
-            self._take(number, action)
         self._members: dict[str, frozenset[str]] = {}
         self._bits: dict[str, int] = {}
         self._number: dict[str, int] = {}
         self._lines: dict[Target, dict[str, Entry]] = {}
+        for number, action in enumerate(actions):
+            self._take(number, action)
 
     def _declare(self, want: Wanted) -> None:
         address = want.address
@@ -124,8 +124,12 @@ class Holdings:
             return
         who = self.name(principal)
         if address.kind == GROUP and role == MEMBER:
-            routes = once(number) if action.after is not None else until(number)
-            self.flipped.setdefault(f"group:{address.locator}", {})[who] = routes
+            group = f"group:{address.locator}"
+            if action.after is None:
+                self.flipped.setdefault(group, {})[who] = until(number)
+            elif who not in self.members(group):
+                # Else it is the same member, who is about to be renamed.
+                self.flipped.setdefault(group, {})[who] = once(number)
             return
         target = self._target(address, action.attribute)
         move = Move(number, frozenset(action.before), action.after)
@@ -143,8 +147,9 @@ class Holdings:
     def targets(self) -> list[Target]:
         """Everything on which two actions may concern the same person."""
         reached = set(self._reached())
-        chosen = {target for target, moves in self.moved.items() if self._shared(target, moves)}
-        return sorted(chosen | reached | set(self._beyond(reached | self.moved.keys())))
+        changed = reached | self.moved.keys()
+        chosen = {target for target, moves in self.moved.items() if self._shared(target, moves, changed)}
+        return sorted(chosen | reached | set(self._beyond(changed)))
 
     def _beyond(self, changed: Iterable[Target]) -> Iterator[Target]:
         """What lies below things of a tree through which somebody else may pass."""
@@ -163,9 +168,9 @@ class Holdings:
             for role in {fact.role for fact in (*found.grants, *found.mixed) if fact.principal}:
                 yield Target(address, role)
 
-    def _shared(self, target: Target, moves: Mapping[str, Sequence[Move]]) -> bool:
+    def _shared(self, target: Target, moves: Iterable[str], changed: Collection[Target]) -> bool:
         kind = self.kinds[target.address.kind]
-        below = kind.below and self.across(target.address, *kind.below) in self.moved
+        below = kind.below and self.across(target.address, *kind.below) in changed
         return bool(kind.passage or below) or any(map(is_group, moves))
 
     def _reached(self) -> Iterator[Target]:

@@ -11,7 +11,8 @@ delete, then by kind.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from heapq import heapify, heappop, heappush
 
 from reconciler.core.effective import Rules, rules_of
@@ -39,6 +40,9 @@ class Order:
     """Actions that lead through a bad moment in whatever order."""
     waiting: tuple[Blocked, ...] = ()
     """Actions that are left out, as what replaces what they take is planned in the next stage only."""
+    lenient: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By action, those of its needs that are there only so that nobody is let in for a moment: where they are
+    not approved, he is let in by what stays, and nothing has to wait for them."""
 
 
 def order(
@@ -68,8 +72,13 @@ def arrange(
     ordered = _founded(ordered, kinds)
     if simple(ordered, kinds):
         return Order(actions=_in_line(ordered))
+    holdings = partial(Holdings, kinds=kinds, live=live or Live(), wanted=wanted)
     later = _later(blocked, wanted) if any(takes_away(action) for action in ordered) else []
-    return _Weighing([*ordered, *later], len(ordered), kinds, live or Live(), wanted).weigh()
+    if not later:
+        return _Weighing(ordered, holdings(ordered)).weigh()
+    looking_ahead = _Weighing([*ordered, *later], holdings([*ordered, *later]))
+    kept, waiting = looking_ahead.without(len(ordered))
+    return replace(_Weighing(kept, holdings(kept)).weigh(), waiting=tuple(waiting))
 
 
 def _place(action: Action) -> tuple[object, ...]:
@@ -112,63 +121,59 @@ NO_EVIDENCE = Evidence()
 
 
 class _Weighing:
-    """The actions of a plan in their first order, with those of the next stage behind them."""
+    """The actions of a plan in their first order, and what was found of them."""
 
-    def __init__(
-        self,
-        actions: Sequence[Action],
-        planned: int,
-        kinds: Mapping[str, Kind],
-        live: Live,
-        wanted: Sequence[Wanted],
-    ) -> None:
+    def __init__(self, actions: Sequence[Action], holdings: Holdings) -> None:
         self.actions = actions
-        self.planned = planned
-        """How many of them this plan may run."""
-        self.rules: Rules = rules_of(Holdings(actions, kinds, live, wanted))
-
-    def weigh(self) -> Order:
-        """Find what each needs, leave out what has to wait for the next stage, and tell the knots."""
-        rules = list(self.rules.cases)
-        place = {action.id: number for number, action in enumerate(self.actions)}
-        musts = {
+        self.rules: Rules = rules_of(holdings)
+        place = {action.id: number for number, action in enumerate(actions)}
+        self.musts = {
             number: [place[need] for need in action.needs if need in place]
-            for number, action in enumerate(self.actions)
+            for number, action in enumerate(actions)
             if action.needs
         }
-        found = sequence(range(len(self.actions)), rules, musts)
-        out = self._out(found, musts)
+        self.found: Arranged = sequence(range(len(actions)), list(self.rules.cases), self.musts)
+
+    def weigh(self) -> Order:
+        """Put the actions into line with what each needs, and tell the knots."""
+        found = self.found
         whole = [
-            self._needing(action, found.needs.get(number, ())) for number, action in enumerate(self.actions)
+            self._needing(number, found.keeps, found.cuts, found.chain) for number in range(len(self.actions))
         ]
+        firm = {number: {*self.musts.get(number, ()), *found.keeps.get(number, ())} for number in found.cuts}
         return Order(
-            actions=_in_line([whole[number] for number in range(self.planned) if number not in out]),
-            knots=tuple(self._knot(knot, found, whole) for knot in found.knots if not out & set(knot)),
-            waiting=tuple(
-                _waiting(self.actions[number], self._reason(number, found))
-                for number in sorted(out)
-                if number < self.planned
-            ),
+            actions=_in_line(whole),
+            knots=tuple(self._knot(knot, whole) for knot in found.knots),
+            lenient={
+                self.actions[number].id: frozenset(self.actions[each].id for each in cuts - firm[number])
+                for number, cuts in found.cuts.items()
+            },
         )
 
-    def _needing(self, action: Action, needs: Iterable[int]) -> Action:
-        ids = {self.actions[number].id for number in needs}
+    def _needing(self, number: int, *needs: Mapping[int, set[int]]) -> Action:
+        action = self.actions[number]
+        ids = {self.actions[first].id for each in needs for first in each.get(number, ())}
         return replace(action, needs=tuple(sorted({*action.needs, *ids}))) if ids else action
 
-    def _out(self, found: Arranged, musts: Mapping[int, Sequence[int]]) -> set[int]:
-        """What is not for this plan: the next stage's own, and everything that needs some of it."""
-        out = set(range(self.planned, len(self.actions)))
-        if not out:
-            return out
+    def without(self, planned: int) -> tuple[list[Action], list[Blocked]]:
+        """The first so many actions, without those that take what only the rest replaces; and these."""
+        out = self._out(planned)
+        kept = [self._needing(number, self.found.keeps) for number in range(planned) if number not in out]
+        chosen = sorted(number for number in out if number < planned)
+        return kept, [_waiting(self.actions[number], self._reason(number, planned)) for number in chosen]
+
+    def _out(self, planned: int) -> set[int]:
+        """What is not for this plan, and everything that needs some of it."""
         followers: dict[int, list[int]] = {}
-        for needs in (found.needs, musts):
+        for needs in (self.found.keeps, self.musts):
             for number, firsts in needs.items():
                 for first in firsts:
                     followers.setdefault(first, []).append(number)
-        for knot in found.knots:
+        for knot in self.found.knots:
             for number in knot:
                 # A knot goes as a whole.
                 followers.setdefault(number, []).extend(knot)
+        out = set(range(planned, len(self.actions)))
         queue = list(out)
         while queue:
             for number in followers.get(queue.pop(), ()):
@@ -177,14 +182,14 @@ class _Weighing:
                     queue.append(number)
         return out
 
-    def _reason(self, number: int, found: Arranged) -> str:
-        firsts = [self.actions[each] for each in sorted(found.needs.get(number, ())) if each >= self.planned]
+    def _reason(self, number: int, planned: int) -> str:
+        firsts = [self.actions[each] for each in sorted(self.found.keeps.get(number, ())) if each >= planned]
         if not firsts:
             return "waits for what follows in the next stage"
         replaced = f"{firsts[0].attribute.principal} on {firsts[0].address}"
         return f"stays until what replaces it is there: {replaced}"
 
-    def _knot(self, knot: Sequence[int], found: Arranged, whole: Sequence[Action]) -> Knot:
+    def _knot(self, knot: Sequence[int], whole: Sequence[Action]) -> Knot:
         about = [rule for rule in self.rules.cases if not rule.actions().isdisjoint(knot)]
         return Knot(
             actions=[whole[number] for number in knot],
@@ -194,7 +199,7 @@ class _Weighing:
                     until=whole[following],
                     broken=[self._broken(about[number]) for number in broken],
                 )
-                for first, following, broken in moments(knot, about, found.needs[knot[0]])
+                for first, following, broken in moments(knot, about, self.found.chain[knot[0]])
             ],
         )
 

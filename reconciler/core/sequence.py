@@ -25,8 +25,12 @@ Musts = Mapping[int, Collection[int]]
 class Arranged:
     """What was found: an order for every action that some rule or must is about."""
 
-    needs: dict[int, set[int]] = field(default_factory=dict)
-    """By action, those that must be verified before it, beside the musts."""
+    keeps: dict[int, set[int]] = field(default_factory=dict)
+    """By action, those that must be verified before it so that nobody loses what he is to keep."""
+    cuts: dict[int, set[int]] = field(default_factory=dict)
+    """By action, those that must be verified before it so that nobody is let in."""
+    chain: dict[int, set[int]] = field(default_factory=dict)
+    """By action of a knot, what goes before it."""
     knots: list[tuple[int, ...]] = field(default_factory=list)
     """Actions for which there is no good order, each in the order of the shortest bad moment."""
 
@@ -165,19 +169,23 @@ class _Search:
         place = {action: number for number, action in enumerate(good)}
         for action in good:
             done.add(action)
-            needs: set[int] = set()
+            keeps, cuts = set[int](), set[int]()
             for number in self.touched.get(action, ()):
-                _explain_one(self.rules[number], action, done, needs, place)
-            needs -= {action, *self.musts.get(action, ())}
-            if needs:
-                self.found.needs[action] = needs
+                _keep(self.rules[number], action, done, keeps)
+            for number in self.touched.get(action, ()):
+                _cut(self.rules[number], action, done, cuts, place)
+            keeps -= {action, *self.musts.get(action, ())}
+            if keeps:
+                self.found.keeps[action] = keeps
+            if cuts:
+                self.found.cuts[action] = cuts
         for part in self._parts(left):
             knot = self._least(part, done)
             rules = {number for action in knot for number in self.touched.get(action, ())}
             first = {each for number in rules for each in self.rules[number].actions() if each in place}
             self.found.knots.append(tuple(knot))
             for before, action in zip((None, *knot), knot, strict=False):
-                self.found.needs[action] = first if before is None else {before}
+                self.found.chain[action] = first if before is None else {before}
 
     def _least(self, part: Sequence[int], done: set[int]) -> list[int]:
         """The order of a knot with the shortest bad moment; of several, one that lets nobody in."""
@@ -222,14 +230,16 @@ class _Search:
         return path
 
 
-def _explain_one(rule: Rule, action: int, done: set[int], needs: set[int], place: Mapping[int, int]) -> None:
-    """Add what one action needs so that this rule holds, given what was done up to and with it."""
-    if rule.kept:
-        if any(action in route.removals for route in rule.routes):
-            open_ = [route for route in rule.routes if route.is_open(done)]
-            needs |= min(open_, key=lambda route: len(route.adds - needs - {action})).adds
-        return
-    if not any(action in route.adds for route in rule.routes):
+def _keep(rule: Rule, action: int, done: set[int], needs: set[int]) -> None:
+    """Add what an action that takes something away needs, given what was done up to and with it."""
+    if rule.kept and any(action in route.removals for route in rule.routes):
+        open_ = [route for route in rule.routes if route.is_open(done)]
+        needs |= min(open_, key=lambda route: len(route.adds - needs - {action})).adds
+
+
+def _cut(rule: Rule, action: int, done: set[int], needs: set[int], place: Mapping[int, int]) -> None:
+    """Add what an action that gives something needs, so that no route opens with it."""
+    if rule.kept or not any(action in route.adds for route in rule.routes):
         return
     for route in rule.routes:
         if route.adds <= done and route.removals.isdisjoint({action, *needs}):

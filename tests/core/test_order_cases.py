@@ -101,6 +101,10 @@ CASES: Mapping[str, tuple[State, State]] = {
         {entitlements(ANA): {}, scope("s"): acl(ana="READ")},
         {entitlements(ANA): at_work(ANA), scope("s"): acl()},
     ),
+    "somebody leaves the group that let him into a workspace as a scope there opens to him": (
+        {group("g0"): of(ANA), entitlements(G0): at_work(G0), scope("s"): acl()},
+        {group("g0"): of(), entitlements(G0): at_work(G0), scope("s"): acl(ana="READ")},
+    ),
     "a grant moves down a tree": (
         {way("c"): passes(other="--x"), way("c/a"): passes(),
          folder("c/a"): access(ana="r-x"), folder("c/a/b"): access(ana="r-x")},
@@ -129,6 +133,7 @@ LOST = {
     "a user joins a group as something is taken from it": True,
     "two users change places while a right does not": True,
     "somebody comes to a workspace as a scope there is closed to him": True,
+    "somebody leaves the group that let him into a workspace as a scope there opens to him": True,
     "the way to a folder is opened as it is closed to somebody": True,
     "an entry of somebody's own comes in place of his group's": True,
 }

@@ -9,15 +9,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.apply import Hands, apply, settle_interrupted
-from reconciler.core.approval import Approval, Consent, Court, Entitlement, approve
+from reconciler.apply import Hands, settle_interrupted
+from reconciler.core.approval import Approval, Consent, Court, Entitlement
 from reconciler.core.model import Kind, Source
 from reconciler.core.plan import Action, Outcome
 from reconciler.emulator.arm.service import ArmService
 from reconciler.emulator.server import Emulator
 from reconciler.policy.load import load
 from reconciler.providers.registry import VOCABULARIES
-from reconciler.reconcile import Planned, plan
+from reconciler.reconcile import Planned, carry_out, plan
 from reconciler.store.folder import FolderStore
 from reconciler.store.journal import Journal, read
 from reconciler.survey import Cloud, Inputs, reader
@@ -127,7 +127,6 @@ class Loop:
                 today=self.as_of,
                 begun=[(each.approval, each.action) for each in inputs.history.interrupted().values()],
             )
-            approved = approve(made.plan, court)
             hands = Hands(
                 providers=cloud.providers,
                 read=reader(made.desired, cloud, self.as_of),
@@ -137,7 +136,7 @@ class Loop:
                 tell=lambda action, outcome: None,
                 unfinished=inputs.history.unfinished,
             )
-            return (*approved.refused, *apply(approved, hands))
+            return carry_out(made, court, None, hands).outcomes
 
     def settle_down(self) -> None:
         """Let more time pass than any service may take to show what was written."""
