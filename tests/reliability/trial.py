@@ -122,6 +122,8 @@ class Trial:
         )
         verdict.assert_safe()
         verdict.assert_truthful()
+        if self.trouble.loses and self.kind.writes:
+            assert_looked_first(emulator, fault)
         requests, waited = len(emulator.world.log.entries), loop.time.waited
         assert requests <= MOST * self.clean.total + SPARE, f"{requests} requests"
         assert waited <= LONGEST, f"waited {waited:.0f} s"
@@ -180,6 +182,18 @@ class Deletion(Faults):
             self.struck = 1
             self.delete()
         return None
+
+
+def assert_looked_first(emulator: Emulator, fault: Fault | Deletion) -> None:
+    """What a lost answer was an answer to is not sent again before something was read."""
+    lost: set[tuple[str, str, str, bytes]] = set()
+    for entry in emulator.world.log.entries:
+        asked = (entry.service, entry.method, f"{entry.path}?{entry.query}", entry.body)
+        if entry.method in ("GET", "HEAD"):
+            lost = {each for each in lost if each[0].partition("/")[0] != entry.service.partition("/")[0]}
+        assert asked not in lost, ("sent again blindly", asked)
+        if isinstance(fault, Fault) and entry.fault == fault.name:
+            lost.add(asked)
 
 
 def _delete(emulator: Emulator, oid: str) -> None:
