@@ -56,7 +56,8 @@ def _bring(site: Site, principal: str, identity: Identity) -> str:
         try:
             return attempt(account, site.account_id, principal, identity)
         except Failure as failure:
-            if failure.lost or failure.status in (0, *UNCERTAIN):
+            refused = 400 <= failure.status < 500 and failure.status not in UNCERTAIN
+            if not refused:
                 # Whether the account knows it by now is open: to create it would be to create it twice.
                 raise
             said.append(failure.text)
