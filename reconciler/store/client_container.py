@@ -153,13 +153,14 @@ class ContainerStore:
         return self._container.get_file_client(f"{self.prefix}/{name}" if self.prefix else name)
 
     def _ask(self, what: str, call: Callable[[], Result]) -> Result:
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import AzureError, DeserializationError
 
         try:
             return call()
-        except AzureError as error:
+        except (AzureError, DeserializationError) as error:
+            # The second is what the SDK makes of a page that somebody on the way put in the answer's place.
             code = getattr(error, "error_code", None) or type(error).__name__
-            said = str(error.message).splitlines()[0] if error.message else ""
+            said = (str(getattr(error, "message", error)).splitlines() or [""])[0]
             raise StoreError(
                 f"store {self.url}: cannot {what}: {code}: {said}. Nothing more is sent until it answers; "
                 "the identity needs Storage Blob Data Contributor on this container"

@@ -49,6 +49,17 @@ class Told:
     error: str = ""
 
 
+_LOADED: dict[tuple[str, str, str], Policies] = {}
+
+
+def _loaded(scene: Scene, emulator: Emulator) -> Policies:
+    """A scene's policies, read once, as an emulator keeps its addresses."""
+    key = (scene.name, str(emulator.ca_file), emulator.url("graph"))
+    if key not in _LOADED:
+        _LOADED[key] = load(policies(scene, emulator), VOCABULARIES)
+    return _LOADED[key]
+
+
 @dataclass(slots=True)
 class Loop:
     """One environment under reconciliation; every `plan` and `apply` opens the systems anew."""
@@ -65,7 +76,7 @@ class Loop:
         clock = self.emulator.world.clock
         clock.frozen_at, clock.offset = datetime(2026, 11, 23, 8, tzinfo=UTC).timestamp(), 0.0
         self.time = Time(clock)
-        self.loaded = load(policies(self.scene, self.emulator), VOCABULARIES)
+        self.loaded = _loaded(self.scene, self.emulator)
         assert not self.loaded.problems, [str(problem) for problem in self.loaded.problems]
 
     def plan(self) -> Planned:

@@ -46,9 +46,7 @@ ONCE = Table(
     once=True,
     only=("429, wait 10 s", "500, throttled", "503", "reset before", "reset after", "half a body"),
 )
-LATE = Table(
-    name="late", late=True, only=("503", "reset before", "half a body", "stale reads", "token expires")
-)
+LATE = Table(name="late", late=True, only=("503", "stale reads", "token expires"))
 TABLES = (LASTS, ONCE, LATE)
 
 

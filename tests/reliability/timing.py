@@ -18,7 +18,7 @@ from reconciler.providers.databricks import client_auth, scopes_writing
 from reconciler.providers.databricks.provider import DatabricksProvider
 from reconciler.providers.pacing import Pacer
 
-LOOKS = (0.0, 1.0, 15.0, 15.0, 30.0, 30.0, 29.0)
+LOOKS = (0.0, 1.0, 30.0, 60.0, 30.0)
 """Seconds before each look at what was written; the product's own pauses add up to as much."""
 
 

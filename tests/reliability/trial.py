@@ -18,7 +18,7 @@ from tests.reliability.facts import difference, facts
 from tests.reliability.faults import DELETED, Trouble
 from tests.reliability.loop import Loop, Told
 from tests.reliability.memory import MemoryStore
-from tests.reliability.requests import Kind, kinds_of
+from tests.reliability.requests import Kind, kinds_of, requests
 
 LONGEST = 900.0
 """Emulated seconds that an apply of a scene may wait in all, whatever happens."""
@@ -122,8 +122,10 @@ class Trial:
         )
         verdict.assert_safe()
         verdict.assert_truthful()
-        requests, waited = len(emulator.world.log.entries), loop.time.waited
-        assert requests <= MOST * self.clean.total + SPARE, f"{requests} requests"
+        if self.trouble.loses and self.kind.writes:
+            assert_looked_first(emulator, fault)
+        sent, waited = len(emulator.world.log.entries), loop.time.waited
+        assert sent <= MOST * self.clean.total + SPARE, f"{sent} requests"
         assert waited <= LONGEST, f"waited {waited:.0f} s"
         word = verdict.word()
         if word not in FINE and (verdict.held != self.clean.before or loop.store.names()):
@@ -182,19 +184,26 @@ class Deletion(Faults):
         return None
 
 
+def assert_looked_first(emulator: Emulator, fault: Fault | Deletion) -> None:
+    """What a lost answer was an answer to is not sent again before something was read."""
+    lost: set[tuple[str, str, str, bytes]] = set()
+    for entry in emulator.world.log.entries:
+        asked = (entry.service, entry.method, f"{entry.path}?{entry.query}", entry.body)
+        if entry.method in ("GET", "HEAD"):
+            lost = {each for each in lost if each[0].partition("/")[0] != entry.service.partition("/")[0]}
+        assert asked not in lost, ("sent again blindly", asked)
+        if isinstance(fault, Fault) and entry.fault == fault.name:
+            lost.add(asked)
+
+
 def _delete(emulator: Emulator, oid: str) -> None:
     emulator.world.directory.remove(oid, emulator.world.clock.now())
 
 
 def counted_again(emulator: Emulator, kind: Kind) -> int:
     """Requests of one kind; after a fault others may be there that a clean run does not know."""
-    count = 0
-    for entry in emulator.world.log.entries:
-        try:
-            count += sum(each is kind for each in kinds_of(entry))
-        except LookupError:
-            continue
-    return count
+    asked = [each for entry in emulator.world.log.entries for each in requests(entry)]
+    return sum(kind.fits(*each) for each in asked)
 
 
 FINE = frozenset({"retried", "settled", "waited", "read on", "otherwise"})

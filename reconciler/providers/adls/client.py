@@ -134,9 +134,18 @@ class Wire:
             raise Unreachable(reason, final=True) from error
 
     async def send(
-        self, bucket: str, scope: str, method: str, url: str, headers: Mapping[str, str] | None = None
+        self,
+        bucket: str,
+        scope: str,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        whole: Callable[[bytes], bool] = lambda body: True,
     ) -> Answer:
-        """The answer to one request, read whole; raises Refused, Unreachable, Lost."""
+        """The answer to one request, read whole; raises Refused, Unreachable, Lost.
+
+        `whole` says whether the body of a success is all that it should be; if not, it was lost on the way.
+        """
         from azure.core.rest import HttpRequest
 
         reads = method in ("GET", "HEAD")
@@ -145,6 +154,8 @@ class Wire:
         async def once() -> Answer:
             response = await self._pipeline(scope).send_request(request)
             lowered = {name.lower(): value for name, value in response.headers.items()}
+            if response.status_code < 400 and not whole(response.content):
+                raise Lost(f"{_host(url)} answered {response.status_code} with something cut short, or else")
             return Answer(response.status_code, lowered, response.content)
 
         answer = await self.ask(bucket, once, _host(url), repeatable=reads)
@@ -244,7 +255,7 @@ class LakeReader:
         query |= {} if files else {"showonly": "directories"}
         url = f"{self.endpoints.blob}/{container}?{urlencode(query, quote_via=quote, safe='')}"
         version = STARTING_VERSION if start else STORAGE_VERSION
-        body: bytes = (await self._storage("GET", url, version)).body
+        body: bytes = (await self._storage("GET", url, version, _is_listing)).body
         return body
 
     async def control(self, container: str, path: str) -> Control:
@@ -265,7 +276,7 @@ class LakeReader:
         query |= {"directory": directory} if directory else {}
         query |= {"continuation": continuation} if continuation else {}
         url = f"{self.endpoints.dfs}/{container}?{urlencode(query, quote_via=quote, safe='')}"
-        answer = await self._storage("GET", url)
+        answer = await self._storage("GET", url, whole=_is_json)
         try:
             found = [
                 {key: str(value) for key, value in path.items()} for path in json.loads(answer.body)["paths"]
@@ -284,7 +295,7 @@ class LakeReader:
         if not url.startswith(f"{arm}/"):
             # Whoever follows it would hand the token to a stranger.
             raise Lost(f"the next page is on {_host(url)}, not on {_host(arm)}")
-        answer = await self.wire.send("arm", _arm_scope(arm), "GET", url)
+        answer = await self.wire.send("arm", _arm_scope(arm), "GET", url, whole=_is_json)
         try:
             return json.loads(answer.body)
         except (ValueError, RecursionError) as error:
@@ -297,8 +308,28 @@ class LakeReader:
         """
         await self._storage("DELETE", f"{self.endpoints.dfs}/{container}/{quote(path)}?recursive=false")
 
-    async def _storage(self, method: str, url: str, version: str = STORAGE_VERSION) -> Answer:
-        return await self.wire.send("storage", STORAGE_SCOPE, method, url, {"x-ms-version": version})
+    async def _storage(
+        self,
+        method: str,
+        url: str,
+        version: str = STORAGE_VERSION,
+        whole: Callable[[bytes], bool] = lambda body: True,
+    ) -> Answer:
+        said = {"x-ms-version": version}
+        return await self.wire.send("storage", STORAGE_SCOPE, method, url, said, whole)
+
+
+def _is_listing(body: bytes) -> bool:
+    """Whether a blob listing came to its end: XML that is cut short lacks what closes it."""
+    return body.rstrip().endswith(b"</EnumerationResults>")
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
 
 
 def uncertain(answer: Answer) -> bool:

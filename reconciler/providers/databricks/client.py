@@ -112,12 +112,16 @@ class Host:
         """Write once; what was certainly not carried out is sent again.  Raises Failure, `lost` included."""
         return self._call(method, path, rate, body=dict(body) if body is not None else None)
 
+    def ask(self, path: str, rate: str, body: Mapping[str, object]) -> Payload:
+        """Ask by POST for what may be asked twice without harm; raises Failure as `get` does."""
+        return self._call("POST", path, rate, reading=True, body=dict(body))
+
     def close(self) -> None:
         """Let go of the connections."""
         self._line.wire.close()
 
-    def _call(self, method: str, path: str, rate: str, **content: Any) -> Payload:
-        reading = method == "GET"
+    def _call(self, method: str, path: str, rate: str, reading: bool = False, **content: Any) -> Payload:
+        reading = reading or method == "GET"
         attempts = Attempts(self._patience, self._clock, repeatable=reading)
         while True:
             self._pacer.wait(rate)

@@ -94,12 +94,9 @@ class _Writer:
             ident = (
                 self.resident.id if self.resident else principal_id(self.site, self.principal, self.identity)
             )
-        except (Stuck, Unusable, Malformed) as error:
-            self.verdicts.end(actions, Status.FAILED, str(error))
-            return True
-        except Failure as failure:
-            status = Status.UNKNOWN if failure.lost else Status.FAILED
-            self.verdicts.end(actions, status, failure.text)
+        except (Failure, Stuck, Unusable, Malformed) as error:
+            # Even where the account was being told of it: that is no assignment, and gives nobody anything.
+            self.verdicts.end(actions, Status.FAILED, f"{error}; nothing was assigned")
             return True
         if not self.verdicts.send(actions, lambda: self.site.assign(ident, after)):
             self.verdicts.defer()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reconciler.core.model import Identity
 from reconciler.providers.databricks.canonical import COLLECTIONS, GROUP, PERSON, SERVICE, resident
-from reconciler.providers.databricks.client import ACCOUNT_WRITE, Failure, Host
+from reconciler.providers.databricks.client import ACCOUNT_WRITE, UNCERTAIN, Failure, Host
 from reconciler.providers.databricks.roster import wire_name
 from reconciler.providers.databricks.site import Site
 
@@ -56,7 +56,9 @@ def _bring(site: Site, principal: str, identity: Identity) -> str:
         try:
             return attempt(account, site.account_id, principal, identity)
         except Failure as failure:
-            if failure.lost:
+            refused = 400 <= failure.status < 500 and failure.status not in UNCERTAIN
+            if not refused:
+                # Whether the account knows it by now is open: to create it would be to create it twice.
                 raise
             said.append(failure.text)
     raise Stuck(
@@ -66,10 +68,13 @@ def _bring(site: Site, principal: str, identity: Identity) -> str:
 
 
 def _resolve(account: Host, account_id: str, principal: str, identity: Identity) -> str:
-    """The account's own import by Entra's object id: it creates what is missing (SDK source: iamv2)."""
+    """The account's own import by Entra's object id: it creates what is missing (SDK source: iamv2).
+
+    Nobody gains anything by it, and the second time it answers as the first.
+    """
     kind = principal.partition(":")[0]
     path = f"/api/2.0/identity/accounts/{account_id}/{RESOLVABLE[kind]}/resolve-by-external-id"
-    answer = account.send("POST", path, ACCOUNT_WRITE, {"external_id": identity.object_id})
+    answer = account.ask(path, ACCOUNT_WRITE, {"external_id": identity.object_id})
     word, key = ANSWERED[kind]
     found = answer.get(word)
     ident = found.get(key) or found.get("id") if isinstance(found, dict) else None

@@ -104,7 +104,10 @@ class GraphClient:
             response = await self._adapter_of().send_primitive_async(
                 self._request(call, version), "bytes", {}
             )
-            return Answer(response.status_code, response.headers, response.content)
+            answer = Answer(response.status_code, response.headers, response.content)
+            if call.harmless and response.status_code < 300 and isinstance(decoded(answer).payload, str):
+                raise Lost(f"{response.status_code} with something that is no JSON, or not all of it")
+            return answer
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             cause = error.__cause__ or error.__context__ or error
             final = "CERTIFICATE_VERIFY_FAILED" in f"{error} {cause}"

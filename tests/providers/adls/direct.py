@@ -41,7 +41,13 @@ class Direct(LakeReader):
     under_way: list[int] = field(default_factory=lambda: [0, 0])
     """Listings that were asked for at once: now, and at most."""
 
-    async def _storage(self, method: str, url: str, version: str = STORAGE_VERSION) -> Answer:
+    async def _storage(
+        self,
+        method: str,
+        url: str,
+        version: str = STORAGE_VERSION,
+        whole: Callable[[bytes], bool] = lambda body: True,
+    ) -> Answer:
         host, _, rest = url.removeprefix("https://").partition("/")
         change = self.changes.pop(len(self.asked), None)
         if change is not None:
