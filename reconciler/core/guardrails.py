@@ -13,11 +13,11 @@ from fnmatch import fnmatchcase
 
 from reconciler.core.custom import custom, sums
 from reconciler.core.docket import WIDENERS, Docket, Limit, Rules, Together
-from reconciler.core.membership import GROUP, MEMBER
+from reconciler.core.membership import GROUP, MEMBER, NAME, renamed
 from reconciler.core.model import Attribute, Value
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, Violation
-from reconciler.core.posts import last_holder, succeeded
+from reconciler.core.posts import kept_name, last_holder, succeeded
 from reconciler.core.spelling import skeleton
 
 __all__ = ["BUILT_IN", "RULES", "Docket", "Limit", "Rules", "Together", "judge", "succeeded"]
@@ -190,12 +190,13 @@ def _stands_for_all(name: str, patterns: Iterable[tuple[str, str]]) -> bool:
 
 def boundary(docket: Docket) -> Iterator[Violation]:
     """Nothing happens outside a tenant's boundary, whatever its documents came to say."""
+    # A thing is taken over under its former name, so that one has to be inside as well.
+    former = {now: was for was, now in renamed(docket.actions).items()}
     for action in docket.actions:
-        touched = [action.address]
-        if action.attribute == Attribute("name"):
-            # A thing is taken over under its former name, so that one has to be inside as well.
-            touched += [action.address._replace(locator=name) for name in action.before if name]
-        for address in touched:
+        places = [action.address]
+        if action.attribute == NAME:
+            places.append(former[action.address])
+        for address in places:
             if not docket.inside(action.tenant, address):
                 yield _single(
                     "boundary",
@@ -270,6 +271,7 @@ RULES: Sequence[Rule] = (
     removals,
     removals_together,
     last_holder,
+    kept_name,
     protected,
     groups_only,
     wide,
