@@ -8,8 +8,9 @@ the whole plan of an environment, whatever part of it somebody chose to look at,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from reconciler.core.custom import custom, sums
 from reconciler.core.docket import WIDENERS, Docket, Limit, Rules, Together
@@ -156,7 +157,7 @@ def groups_only(docket: Docket) -> Iterator[Violation]:
 
 def wide(docket: Docket) -> Iterator[Violation]:
     """Grants to everybody: by name, by a name that reads like it, by object, or through groups."""
-    patterns = [_look(pattern) for pattern in docket.rules.wide]
+    patterns = tuple(_look(pattern) for pattern in docket.rules.wide)
     objects = {oid for name, oid in docket.pins.items() if _stands_for_all(name, patterns)}
     for action in docket.actions:
         principal = action.attribute.principal
@@ -183,7 +184,8 @@ def _look(name: str) -> tuple[str, str]:
     return plain, plain if "[" in plain else _SEPARATORS.sub(" ", plain)
 
 
-def _stands_for_all(name: str, patterns: Iterable[tuple[str, str]]) -> bool:
+@lru_cache(maxsize=1 << 16)
+def _stands_for_all(name: str, patterns: tuple[tuple[str, str], ...]) -> bool:
     plain, loose = _look(name)
     return any(fnmatchcase(plain, one) or fnmatchcase(loose, other) for one, other in patterns)
 
