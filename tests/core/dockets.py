@@ -64,8 +64,8 @@ class Scene:
             found={each.address: each for each in self.things},
             gaps={gap.address: gap for gap in self.gaps},
         )
-        facts_of = [*(each.grants for each in self.wants), *(each.grants for each in self.things)]
-        named = {fact.principal for grants in facts_of for fact in grants if fact.principal}
+        facts = [*(each.grants for each in self.wants), *(each.grants for each in self.things)]
+        named = {fact.principal for grants in facts for fact in grants if fact.principal}
         identities = {name: known_identity(name) for name in named}
         drift = diff(self.wants, live, replace(frame(), identities=identities))
         actions = order(drift.actions, KINDS, self.wants)
