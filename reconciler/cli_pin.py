@@ -1,4 +1,4 @@
-"""`pin`: write down which object every name of the policies stands for today."""
+"""`pin`: write down which object every name of the policies and guardrails stands for today."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from argparse import Namespace
 
 from reconciler.cli_plan import write
 from reconciler.cli_session import begin, open_cloud, say, vocabularies
+from reconciler.core.docket import Rules
 from reconciler.core.errors import ReconcilerError
-from reconciler.core.model import Presence
+from reconciler.core.model import Identity, Presence
+from reconciler.providers.contract import Directory
 from reconciler.report.clean import plain
 
 FILE = "policies/principals.lock.yaml"
@@ -20,7 +22,8 @@ def run(arguments: Namespace) -> int:
 
     session = begin(arguments, None)
     with open_cloud(session.environment, session.pins, session.root, frozenset()) as cloud:
-        identities = identify(desire(session.inputs, vocabularies()), cloud.directory)
+        named = identify(desire(session.inputs, vocabularies()), cloud.directory)
+        identities = {**_of_guardrails(session.policies.rules, cloud.directory), **named}
     lock = updated(session.policies.lock, session.environment.entra.name, identities.values())
     text = render(lock)
     path = session.root / FILE
@@ -36,3 +39,17 @@ def run(arguments: Namespace) -> int:
     write(path, text)
     say(f"wrote {FILE}: {len(identities) - len(unpinned)} names pinned; review it like a change of access")
     return 0
+
+
+def _of_guardrails(rules: Rules, directory: Directory) -> dict[str, Identity]:
+    """Whom guardrails speak of: they know them by their objects too, whatever these are called later.
+
+    Names for everybody that are Databricks' own, such as `users`, stand for nothing in the directory.
+    """
+    everybody = {name for name in rules.wide if name.startswith("group:") and not set(name) & set("*?[")}
+    asked = directory.resolve(sorted(rules.protected | everybody))
+    return {
+        name: identity
+        for name, identity in asked.items()
+        if name in rules.protected or identity.presence is not Presence.UNKNOWN
+    }

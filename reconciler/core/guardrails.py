@@ -8,16 +8,17 @@ the whole plan of an environment, whatever part of it somebody chose to look at,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from reconciler.core.custom import custom, sums
 from reconciler.core.docket import WIDENERS, Docket, Limit, Rules, Together
-from reconciler.core.membership import GROUP, MEMBER
+from reconciler.core.membership import GROUP, MEMBER, NAME, renamed
 from reconciler.core.model import Attribute, Value
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, Violation
-from reconciler.core.posts import last_holder, succeeded
+from reconciler.core.posts import kept_name, last_holder, succeeded
 from reconciler.core.spelling import skeleton
 
 __all__ = ["BUILT_IN", "RULES", "Docket", "Limit", "Rules", "Together", "judge", "succeeded"]
@@ -156,7 +157,7 @@ def groups_only(docket: Docket) -> Iterator[Violation]:
 
 def wide(docket: Docket) -> Iterator[Violation]:
     """Grants to everybody: by name, by a name that reads like it, by object, or through groups."""
-    patterns = [_look(pattern) for pattern in docket.rules.wide]
+    patterns = tuple(_look(pattern) for pattern in docket.rules.wide)
     objects = {oid for name, oid in docket.pins.items() if _stands_for_all(name, patterns)}
     for action in docket.actions:
         principal = action.attribute.principal
@@ -183,19 +184,21 @@ def _look(name: str) -> tuple[str, str]:
     return plain, plain if "[" in plain else _SEPARATORS.sub(" ", plain)
 
 
-def _stands_for_all(name: str, patterns: Iterable[tuple[str, str]]) -> bool:
+@lru_cache(maxsize=1 << 16)
+def _stands_for_all(name: str, patterns: tuple[tuple[str, str], ...]) -> bool:
     plain, loose = _look(name)
     return any(fnmatchcase(plain, one) or fnmatchcase(loose, other) for one, other in patterns)
 
 
 def boundary(docket: Docket) -> Iterator[Violation]:
     """Nothing happens outside a tenant's boundary, whatever its documents came to say."""
+    # A thing is taken over under its former name, so that one has to be inside as well.
+    former = {now: was for was, now in renamed(docket.actions).items()}
     for action in docket.actions:
-        touched = [action.address]
-        if action.attribute == Attribute("name"):
-            # A thing is taken over under its former name, so that one has to be inside as well.
-            touched += [action.address._replace(locator=name) for name in action.before if name]
-        for address in touched:
+        places = [action.address]
+        if action.attribute == NAME:
+            places.append(former[action.address])
+        for address in places:
             if not docket.inside(action.tenant, address):
                 yield _single(
                     "boundary",
@@ -270,6 +273,7 @@ RULES: Sequence[Rule] = (
     removals,
     removals_together,
     last_holder,
+    kept_name,
     protected,
     groups_only,
     wide,

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.model import Live
+from reconciler.core.model import Address, Attribute, Live
 from reconciler.core.plan import Action
 
 GROUP, MEMBER = "group", "member"
+NAME = Attribute("name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def memberships(live: Live, actions: Sequence[Action]) -> tuple[Membership, Memb
         if address.kind == GROUP:
             inside = (fact.principal for fact in found.grants if fact.role == MEMBER)
             before[f"{GROUP}:{address.locator}"] = set(inside)
+    names = {f"{GROUP}:{was.locator}": f"{GROUP}:{now.locator}" for was, now in renamed(actions).items()}
+    before.update({now: before[was] for was, now in names.items() if was in before})
     after = {name: set(inside) for name, inside in before.items()}
     for action in actions:
         if action.address.kind == GROUP and action.attribute.role == MEMBER:
@@ -60,7 +63,20 @@ def memberships(live: Live, actions: Sequence[Action]) -> tuple[Membership, Memb
                 inside_now.discard(action.attribute.principal)
             else:
                 inside_now.add(action.attribute.principal)
+    # Grants go by the old name until the rename is done, so the group is known by both.
+    after.update({was: after[now] for was, now in names.items() if now in after})
     return _membership(before, unread), _membership(after, unread)
+
+
+def renamed(actions: Iterable[Action]) -> dict[Address, Address]:
+    """Where things that the plan renames are today, and where they will be: actions speak of the latter."""
+    return {
+        action.address._replace(locator=name): action.address
+        for action in actions
+        if action.attribute == NAME
+        for name in action.before
+        if name
+    }
 
 
 def _membership(members: Mapping[str, Iterable[str]], unread: frozenset[str]) -> Membership:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from reconciler.core.docket import Docket
-from reconciler.core.membership import GROUP, MEMBER
+from reconciler.core.membership import GROUP, MEMBER, NAME, renamed
 from reconciler.core.model import Address, Attribute
 from reconciler.core.order import takes_away
 from reconciler.core.plan import Action, Violation
@@ -76,6 +76,20 @@ def last_holder(docket: Docket) -> Iterator[Violation]:
         )
 
 
+def kept_name(docket: Docket) -> Iterator[Violation]:
+    """Groups that must keep a member, and would be called what the rule does not speak of."""
+    for was, now in renamed(docket.actions).items():
+        if _guarded(was, docket) and not _guarded(now, docket):
+            action = next(each for each in docket.actions if each.address == now and each.attribute == NAME)
+            yield Violation(
+                rule=ADMIN_RULE,
+                tenant=action.tenant,
+                text=f"{was}: would be called {now.locator}, which `protected-admins` does not speak of; "
+                "add the new name there first",
+                actions=(action.id,),
+            )
+
+
 def succeeded(docket: Docket) -> tuple[Action, ...]:
     """The actions, where the last holders of a post go only after every successor was seen to hold it."""
     needs: dict[str, set[str]] = {}
@@ -129,8 +143,10 @@ def _turnovers(docket: Docket) -> Iterator[tuple[_Kind, Address, _Turnover]]:
 def _changed(kind: _Kind, docket: Docket) -> dict[Address, _Turnover]:
     """Posts of one sort that an action of the plan is about."""
     changes: dict[Address, _Turnover] = {}
+    former = {now: was for was, now in renamed(docket.actions).items()}
     for action in docket.actions:
-        if action.attribute.role != kind.role or not _is_post(kind, action.address, docket):
+        today = former.get(action.address, action.address)
+        if action.attribute.role != kind.role or not _is_post(kind, today, docket):
             continue
         had = kind.value in action.before or (not kind.value and action.before != (None,))
         if kind.gives(action.after):
@@ -147,9 +163,11 @@ def _fill(
     docket: Docket,
 ) -> None:
     """Put in who holds each post today, and add the posts that only emptied groups hold."""
-    for address, found in docket.live.found.items():
-        if not _is_post(kind, address, docket):
+    moved = renamed(docket.actions)
+    for was, found in docket.live.found.items():
+        if not _is_post(kind, was, docket):
             continue
+        address = moved.get(was, was)
         place = kind.place(address)
         facts = [fact for fact, value in found.grants.items() if fact.role == kind.role and kind.gives(value)]
         hollow = [fact.principal for fact in facts if fact.principal in emptying]
@@ -160,11 +178,17 @@ def _fill(
 
 
 def _is_post(kind: _Kind, address: Address, docket: Docket) -> bool:
+    """Whether a thing has such a post; it goes by its name of today."""
     if address.kind != kind.kind:
         return False
-    if kind.rule != ADMIN_RULE or kind.kind != GROUP:
-        return True
-    return any(fnmatchcase(address.locator, pattern) for pattern in docket.rules.admin_groups)
+    return _guarded(address, docket) if (kind.rule, kind.kind) == (ADMIN_RULE, GROUP) else True
+
+
+def _guarded(address: Address, docket: Docket) -> bool:
+    """Whether it is a group that must keep a member."""
+    return address.kind == GROUP and any(
+        fnmatchcase(address.locator, pattern) for pattern in docket.rules.admin_groups
+    )
 
 
 def _emptying(docket: Docket) -> dict[str, list[Action]]:
@@ -175,6 +199,9 @@ def _emptying(docket: Docket) -> dict[str, list[Action]]:
             leaving.setdefault(f"{GROUP}:{action.address.locator}", []).append(action)
     if not leaving:
         return {}
+    for was, now in renamed(docket.actions).items():
+        if f"{GROUP}:{now.locator}" in leaving:
+            leaving[f"{GROUP}:{was.locator}"] = leaving[f"{GROUP}:{now.locator}"]
     touched = {each for group in leaving for each in (group, *docket.before.around(group))}
     return {
         group: [

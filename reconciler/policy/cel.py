@@ -92,7 +92,8 @@ class _Compiled:
     def __call__(self, bound: object) -> object:
         try:
             answer = self.expression.eval(bound)
-        except RuntimeError as error:
+        except (RuntimeError, SystemError, TypeError, ValueError) as error:
+            # A name that is no valid Unicode, say: it comes from a directory, and stops no other action.
             raise Unanswered(_reason(str(error))) from None
         kind = answer.type().name()
         if kind in ("ERROR", "UNKNOWN"):

@@ -25,6 +25,7 @@ HEAVY = (
     "numpy",
     "pyarrow",
     "pyspark",
+    "cel_expr_python",
 )
 LOADED = re.compile(r"^import time:\s+\d+ \|\s+(\d+) \|\s*([\w.]+)$", re.MULTILINE)
 

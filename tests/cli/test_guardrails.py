@@ -6,9 +6,11 @@ import json
 import sys
 
 import pytest
+import yaml
 
 from tests.cli.desk import Desk
 
+LOCK = "policies/principals.lock.yaml"
 RULE = """\
 kind: guardrail
 name: no-new-members
@@ -87,3 +89,20 @@ def test_without_the_engine_nothing_is_planned_and_nothing_applied(
         assert said.code == 1
         assert "install reconciler[rules]" in said.everything
     assert len(desk.emulator.world.log.entries) == before, "no service was asked for anything"
+
+
+def test_own_identities_and_break_glass_accounts_are_pinned_with_all_others(desk: Desk) -> None:
+    assert desk.run("pin").code == 0
+    lock = yaml.safe_load((desk.root / "policies/principals.lock.yaml").read_text("utf-8"))["directories"][
+        "corp"
+    ]
+    assert {"sp:reconciler-plan", "sp:reconciler-apply", "user:glass@corp.example"} <= lock.keys()
+    assert desk.run("pin", "--check").code == 0
+
+
+def test_everybody_under_a_new_name_is_known_by_the_pinned_object(desk: Desk) -> None:
+    [group] = desk.emulator.world.directory.by_group_name("red-ds")
+    pinned = f'  corp:\n    "group:All Users": {group.id}\n'
+    desk.write(LOCK, (desk.root / LOCK).read_text("utf-8").replace("  corp:\n", pinned))
+    said = desk.run("plan")
+    assert "group:red-ds stands for everybody" in " ".join(said.out.split())

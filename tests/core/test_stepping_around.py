@@ -104,6 +104,46 @@ def test_a_thing_of_somebody_else_is_not_taken_over_by_a_former_name() -> None:
     assert scene.broken(Rules(), **inside) == ["boundary"]
 
 
+def _renaming(before: list[str], after: list[str], role: str = "member") -> Scene:
+    """The administrators get another name and other members in one plan."""
+    scene = Scene().thing(
+        "group", "ml-admins", facts("group", *before, role=role), facts("group", *after, role=role)
+    )
+    [want] = scene.wants
+    scene.wants = [replace(want, address=want.address._replace(locator="ml-ops"), was="ml-admins")]
+    return scene
+
+
+def test_a_new_name_takes_no_protection_away() -> None:
+    rules = Rules(admin_groups=("ml-admins", "ml-ops"))
+    assert _renaming([ANA], []).broken(rules) == ["last-admin"]
+    assert _renaming([ANA, BO], [BO]).broken(rules) == []
+    assert _renaming([ANA], [], "owner").broken(rules) == ["last-owner"]
+    assert _renaming([ANA, BO], [BO], "owner").broken(rules) == []
+
+
+def test_a_group_of_administrators_gets_no_name_that_is_not_protected() -> None:
+    rules = Rules(admin_groups=("ml-admins",))
+    scene = _renaming([ANA], [ANA])
+    [violation] = judge(scene.docket(rules))
+    assert violation.rule == "last-admin"
+    assert "would be called ml-ops, which `protected-admins` does not speak of" in violation.text
+    both = [each.text for each in judge(_renaming([ANA], []).docket(rules))]
+    assert len(both) == 2
+    assert any("nobody would be left as member" in text for text in both), (
+        "it is protected while it is called so"
+    )
+    assert scene.broken(Rules(admin_groups=("ml-*",))) == []
+
+
+def test_renaming_and_emptying_the_group_that_holds_a_post_vacates_it() -> None:
+    for stays, refused in (([], ["last-manage"]), ([BO], [])):
+        scene = _renaming([ANA, *stays], stays)
+        post = facts("secret-scope", "group:ml-admins", value="MANAGE")
+        scene.thing("secret-scope", "pricing", post, post)
+        assert scene.broken(Rules()) == refused
+
+
 @pytest.mark.parametrize(
     "name",
     [

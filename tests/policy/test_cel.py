@@ -107,6 +107,21 @@ def test_what_is_not_true_is_refused_with_place_and_reason(expression: str, reas
     assert said.endswith(f"({HERE.file}:{HERE.line}:{HERE.column})")
 
 
+@pytest.mark.parametrize("sign", ["\udcff", "\ud800"])
+def test_a_name_that_is_no_text_is_refused_and_stops_nothing_else(sign: str) -> None:
+    hostile = action(attribute=Attribute("acl", f"group:{sign}"))
+    first, second = refusals("action.principal.startsWith('user:')", hostile, action())
+    assert first.startswith("could not be judged: ")
+    assert second == ""
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\u202e", "\n", "'", '"', "\\"])
+def test_a_hostile_name_is_text_like_any_other(sign: str) -> None:
+    hostile = action(attribute=Attribute("acl", f"group:{sign} || true"))
+    assert refusals("action.principal.startsWith('group:')", hostile) == [""]
+    assert refusals("action.principal.startsWith('user:')", hostile)[0].startswith("not like that")
+
+
 def test_a_grant_without_end_has_no_days() -> None:
     endless = action(until=None)
     assert refusals("action.until == null && action.days == null", endless) == [""]

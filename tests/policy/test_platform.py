@@ -191,6 +191,43 @@ def test_missing_guardrails_are_careful_ones_and_said(tmp_path: Path) -> None:
     assert len(policies.notes) == 2
 
 
+@pytest.mark.parametrize(
+    ("written", "limit"),
+    [
+        ("", Limit(count=10, percent=30.0)),
+        ("removals: {'*': {count: 4}}", Limit(count=4, percent=30.0)),
+        ("removals: {'*': {percent: 5}}", Limit(count=10, percent=5.0)),
+        ("removals: {group: {count: 4}}", Limit(count=4, percent=30.0)),
+        ("removals: {group: {count: 0}, '*': {percent: 0}}", Limit(count=0, percent=0.0)),
+        (
+            "removals: {'*': {percent: 50}}\ntenant-removals: {red: {'*': {count: 2}}}",
+            Limit(count=2, percent=50.0),
+        ),
+        ("tenant-removals: {red: {group: {percent: 100}}}", Limit(count=10, percent=100.0)),
+    ],
+)
+def test_a_figure_that_nobody_wrote_is_a_careful_one(tmp_path: Path, written: str, limit: Limit) -> None:
+    policies = estate(tmp_path, {"policies/guardrails.yaml": f"kind: guardrails\n{written}\n"})
+    assert said(policies) == []
+    assert policies.rules.limit("red", "group") == limit
+
+
+def test_what_several_lose_together_is_limited_unless_somebody_says_so(tmp_path: Path) -> None:
+    for number, (written, tenant, everything) in enumerate(
+        [
+            ("", Limit(count=20), Limit(count=100)),
+            ("removals-together: {tenant: {count: 5}}", Limit(count=5), Limit(count=100)),
+            ("removals-together: {all: {percent: 5}}", Limit(count=20), Limit(percent=5.0)),
+        ]
+    ):
+        text = f"kind: guardrails\n{written}\n"
+        rules = estate(tmp_path / str(number), {"policies/guardrails.yaml": text}).rules
+        assert (rules.together.tenant, rules.together.all) == (tenant, everything)
+        assert rules.together.kind == Limit(count=50)
+    none = estate(tmp_path / "none", {"policies/guardrails.yaml": None}).rules
+    assert none.together.all == Limit(count=100)
+
+
 def test_settings_arrive(tmp_path: Path) -> None:
     files = {
         "policies/guardrails.yaml": "kind: guardrails\nremovals: {'*': {count: 5, percent: 10}}\n"
