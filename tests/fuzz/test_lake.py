@@ -107,6 +107,10 @@ MARKUP = tuple(
 
 
 @given(st.sampled_from(PAGES).flatmap(lambda body: damaged(body, 3, MARKUP)))
+@example(PAGES[1].replace(b"<Blobs>", b"<Blobs><!-- <Blob><Name>ghost</Name></Blob> -->"))
+@example(PAGES[1].replace(b"<Name>pricing/1</Name>", b"<Name><![CDATA[pricing/1]]></Name>"))
+@example(PAGES[1].replace(b"pricing/1", b"pricing\r/1"))
+@example(PAGES[1].replace(b'encoding="utf-8"', b'encoding="tf-8"'))
 def test_pages_of_a_listing(body: bytes) -> None:
     """Where the page is XML, the scanner reads in it what the parser reads."""
     try:
