@@ -142,3 +142,35 @@ def test_a_link_in_the_place_of_all_tenants(desk: Desk, tmp_path: Path) -> None:
     said = desk.run("validate")
     assert said.code == 1
     assert "is a symbolic link; policies are read from plain folders only" in said.everything
+
+
+@pytest.mark.parametrize(
+    ("link", "command"),
+    [
+        ("tenants.d/red/approvals", ("approve", "plan.json", "--because", "CHG-1")),
+        ("policies/principals.lock.yaml", ("pin",)),
+        ("schemas", ("schema",)),
+        ("schemas/plan.v1.json", ("schema",)),
+    ],
+)
+def test_nothing_is_written_through_a_link(
+    desk: Desk, tmp_path: Path, link: str, command: tuple[str, ...]
+) -> None:
+    """Whoever looks at a pull request in a clone of it runs commands that write below its root."""
+    desk.run("plan", "--out", "plan.json")
+    desk.run("schema")
+    place, outside = desk.root / link, tmp_path / "outside"
+    if place.is_dir():
+        shutil.rmtree(place)
+        outside.mkdir()
+    elif place.suffix:
+        outside.write_text("mine")
+        place.unlink(missing_ok=True)
+    else:
+        outside.mkdir()
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(outside)
+    said = desk.run(*command)
+    assert said.code == 1
+    assert "is a symbolic link" in said.err
+    assert outside.read_text() == "mine" if outside.is_file() else list(outside.iterdir()) == []
