@@ -12,7 +12,7 @@ from tests.cli.desk import Desk
 from tests.cli.hostile import lively, steered
 from tests.report.test_hostile import steering
 
-LINES = "kind: group\nname: red-x\nmembers:\n" + "  - user:ana@corp.example\n" * 50_000
+LINES = b"kind: group\nname: red-x\nmembers:\n"
 
 
 def bomb(levels: int) -> str:
@@ -28,10 +28,11 @@ POLICIES: dict[str, tuple[bytes, str]] = {
     "depth in dashes": (b"- " * 100_000, "nested deeper than 20"),
     "width": (
         b"kind: group\nname: red-x\nmembers: [" + b"x," * 400_000 + b"]",
-        "more faults in this document",
+        "is the limit; split it",
     ),
     "many keys": (b"kind: group\n" + b"".join(b"k%d: 1\n" % n for n in range(60_000)), "unknown key"),
-    "a hundred thousand lines": ((LINES + LINES[31:])[: (1 << 20) - 1].encode(), "user:ana@corp.example"),
+    "a hundred thousand lines": (LINES + b"- sp:a\n" * 100_000, "a list of 100,000 entries, and 50,000 is"),
+    "as many lines as fit": (LINES + b"- user:ana@corp.example\n" * 40_000, "user:ana@corp.example"),
     "over a mebibyte": (b"#" * ((1 << 20) + 1), "is the limit; split it"),
     "a key twice": (b"kind: group\nname: red-x\nname: red-y\nmembers: []\n", "is already given in line 2"),
     "a tag": (b"kind: group\nname: !!python/object/apply:os.system [id]\nmembers: []\n", "is not allowed"),
