@@ -110,6 +110,11 @@ MARKUP = tuple(
 @example(PAGES[1].replace(b"<Blobs>", b"<Blobs><!-- <Blob><Name>ghost</Name></Blob> -->"))
 @example(PAGES[1].replace(b"<Name>pricing/1</Name>", b"<Name><![CDATA[pricing/1]]></Name>"))
 @example(PAGES[1].replace(b"pricing/1", b"pricing\r/1"))
+@example(PAGES[0].replace(b"<Acl>user", b"<Acl>&#117;ser", 1))
+@example(PAGES[0].replace(b"<NextMarker>m", b"<NextMarker>&quot;&#109;"))
+@example(
+    PAGES[0].replace(b"<OrMetadata />", b"<Metadata><Acl>user::rwx,group::rwx,other::rwx</Acl></Metadata>")
+)
 @example(PAGES[1].replace(b'encoding="utf-8"', b'encoding="tf-8"'))
 def test_pages_of_a_listing(body: bytes) -> None:
     """Where the page is XML, the scanner reads in it what the parser reads."""
