@@ -248,6 +248,26 @@ def test_a_redirect_takes_no_credential_along(desk: Desk, monkeypatch: pytest.Mo
     assert [headers for headers in met if "authorization" in headers] == []
 
 
+@pytest.mark.parametrize("service", ["graph", "arm", "databricks/ws", "lake/lake/blob"])
+def test_a_service_that_redirects_is_not_followed_with_a_token(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    handle, met = App.handle, list[Mapping[str, str]]()
+    other = desk.emulator.url("entra").replace("127.0.0.1", "localhost")
+
+    def elsewhere(self: App, request: Request) -> Response:
+        if request.path == "/elsewhere":
+            met.append(request.headers)
+        if request.service == service and "/oidc/" not in request.path:
+            return Response(307, [("Location", f"{other}/elsewhere")], b"")
+        return handle(self, request)
+
+    monkeypatch.setattr(App, "handle", elsewhere)
+    said = desk.run("plan", **LAID)
+    assert said.code in (1, 4)
+    assert [headers for headers in met if "authorization" in headers] == []
+
+
 def test_a_remote_with_a_password(desk: Desk, tmp_path: Path) -> None:
     """Git names the remote when a clone lacks what a commit holds."""
     remote = "https://noor:canary-remote@127.0.0.1:9/policies.git"
