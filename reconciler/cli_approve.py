@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-from reconciler.cli_plan import write
+from reconciler.cli_plan import write_below
 from reconciler.cli_session import now, out, say
 from reconciler.cli_show import read_plan
 from reconciler.core.approval import PLATFORM
@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> int:
         files[_free(arguments.root, folder(tenant), stem, text)] = text
     _readable(files)
     for path, text in files.items():
-        write(arguments.root / path, text)
+        write_below(arguments.root, path, text)
         out(f"{path}\n")
     say("commit them; they count once they are on the protected branch, put there by somebody entitled")
     return 0

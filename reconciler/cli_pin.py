@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
-from reconciler.cli_plan import write
+from reconciler.cli_plan import write_below
 from reconciler.cli_session import begin, open_cloud, say, vocabularies
 from reconciler.core.docket import Rules
 from reconciler.core.errors import ReconcilerError
@@ -36,7 +37,7 @@ def run(arguments: Namespace) -> int:
         return 0
     if arguments.check:
         raise ReconcilerError(f"{FILE} is out of date; run `reconciler pin`, review the change and commit it")
-    write(path, text)
+    write_below(session.root, Path(FILE), text)
     say(f"wrote {FILE}: {len(identities) - len(unpinned)} names pinned; review it like a change of access")
     return 0
 

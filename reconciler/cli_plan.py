@@ -188,3 +188,16 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8", newline="\n")
     except OSError as error:
         raise ReconcilerError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_below(root: Path, path: Path, text: str) -> None:
+    """Write a file of the policies; raises ReconcilerError where a link would lead the text out of them."""
+    place = root
+    for part in path.parts:
+        place = place / part
+        if place.is_symlink():
+            raise ReconcilerError(
+                f"{place} is a symbolic link, and nothing is written through one; put a plain file or folder "
+                "in its place"
+            )
+    write(root / path, text)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
-from reconciler.cli_plan import write
+from reconciler.cli_plan import write_below
 from reconciler.cli_session import out, say, tree, vocabularies
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.vocabulary import Problem
@@ -72,7 +73,7 @@ def _schema(arguments: Namespace) -> int:
             continue
         stale.append(str(path))
         if not arguments.check:
-            write(path, text)
+            write_below(arguments.root, Path("schemas") / name, text)
     if arguments.check and stale:
         raise ReconcilerError(f"out of date: {', '.join(stale)}; run `reconciler schema`")
     say(

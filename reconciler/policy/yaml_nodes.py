@@ -31,6 +31,8 @@ from reconciler.core.model import Source
 
 MAX_DEPTH = 20
 """Documents need five levels; a deeper one is a mistake or an attack."""
+MAX_ENTRIES = 50_000
+"""Of one list: more of them than fit into a file, if they are names that anybody bears."""
 MAX_FAULTS = 100
 """Per file: whoever mends a hundred runs the check again anyway."""
 
@@ -183,8 +185,15 @@ class _Reader:
             elif kind is DocumentEndEvent:
                 break
             else:
+                self._closed(values, event)
                 values, marks = stack.pop()
         self._keep(values[0], marks[0], empty, faults)
+
+    def _closed(self, values: Any, event: Any) -> None:
+        """Refuse a list that would be told of entry by entry for long."""
+        if len(values) > MAX_ENTRIES and values.__class__ is list:
+            text = f"a list of {len(values):,} entries, and {MAX_ENTRIES:,} is the limit; split it"
+            self._give_up(_place(event), text)
 
     def _open(self, event: Any, is_key: bool) -> tuple[Any, Any, int]:
         """An empty mapping or list with its empty marks, and its place."""

@@ -276,13 +276,13 @@ def github_assertion(environ: Environ, audience: str, context: ssl.SSLContext) -
     url, token = (environ[name] for name in GITHUB)
     if not url.startswith("https://"):
         raise Unusable("ACTIONS_ID_TOKEN_REQUEST_URL is no https address: the request would leak its token")
-    request = urllib.request.Request(
-        f"{url}&audience={quote(audience, safe='')}", headers={"Authorization": f"Bearer {token}"}
-    )
+    request = urllib.request.Request(f"{url}&audience={quote(audience, safe='')}")
+    # A header of the other sort would go along to wherever a redirect leads.
+    request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
         with urllib.request.urlopen(request, timeout=10, context=context) as answer:
             return str(json.load(answer)["value"])
-    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unusable(
             f"GitHub gave no identity token for audience {audience}: {error}; the job needs "
             "`permissions: {id-token: write}`"

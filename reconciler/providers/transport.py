@@ -60,9 +60,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         pass
     try:
         until, now = parsedate_to_datetime(said), parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        # The last two are dates of which one is in no zone, or beyond what a calendar holds.
         return None
-    return max(0.0, (until - now).total_seconds())
 
 
 @dataclass(slots=True)

@@ -101,6 +101,14 @@ def test_arguments_are_shown_harmless(desk: Desk, name: str) -> None:
     assert steered(*said) == []
 
 
+@pytest.mark.parametrize("name", EVIL)
+def test_where_a_plan_was_saved_is_shown_harmless(desk: Desk, name: str) -> None:
+    place = EVIL[name].replace("\x00", "").replace("/", "_")
+    said = desk.run("plan", "--out", f"{place}.json")
+    assert said.code == 3 and "saved to" in said.err
+    assert steered(said) == []
+
+
 class Screen:
     """A terminal, or a log."""
 

@@ -12,7 +12,7 @@ from tests.cli.desk import Desk
 from tests.cli.hostile import lively, steered
 from tests.report.test_hostile import steering
 
-LINES = "kind: group\nname: red-x\nmembers:\n" + "  - user:ana@corp.example\n" * 50_000
+LINES = b"kind: group\nname: red-x\nmembers:\n"
 
 
 def bomb(levels: int) -> str:
@@ -28,10 +28,11 @@ POLICIES: dict[str, tuple[bytes, str]] = {
     "depth in dashes": (b"- " * 100_000, "nested deeper than 20"),
     "width": (
         b"kind: group\nname: red-x\nmembers: [" + b"x," * 400_000 + b"]",
-        "more faults in this document",
+        "is the limit; split it",
     ),
     "many keys": (b"kind: group\n" + b"".join(b"k%d: 1\n" % n for n in range(60_000)), "unknown key"),
-    "a hundred thousand lines": ((LINES + LINES[31:])[: (1 << 20) - 1].encode(), "user:ana@corp.example"),
+    "a hundred thousand lines": (LINES + b"- sp:a\n" * 100_000, "a list of 100,000 entries, and 50,000 is"),
+    "as many lines as fit": (LINES + b"- user:ana@corp.example\n" * 40_000, "user:ana@corp.example"),
     "over a mebibyte": (b"#" * ((1 << 20) + 1), "is the limit; split it"),
     "a key twice": (b"kind: group\nname: red-x\nname: red-y\nmembers: []\n", "is already given in line 2"),
     "a tag": (b"kind: group\nname: !!python/object/apply:os.system [id]\nmembers: []\n", "is not allowed"),
@@ -142,3 +143,35 @@ def test_a_link_in_the_place_of_all_tenants(desk: Desk, tmp_path: Path) -> None:
     said = desk.run("validate")
     assert said.code == 1
     assert "is a symbolic link; policies are read from plain folders only" in said.everything
+
+
+@pytest.mark.parametrize(
+    ("link", "command"),
+    [
+        ("tenants.d/red/approvals", ("approve", "plan.json", "--because", "CHG-1")),
+        ("policies/principals.lock.yaml", ("pin",)),
+        ("schemas", ("schema",)),
+        ("schemas/plan.v1.json", ("schema",)),
+    ],
+)
+def test_nothing_is_written_through_a_link(
+    desk: Desk, tmp_path: Path, link: str, command: tuple[str, ...]
+) -> None:
+    """Whoever looks at a pull request in a clone of it runs commands that write below its root."""
+    desk.run("plan", "--out", "plan.json")
+    desk.run("schema")
+    place, outside = desk.root / link, tmp_path / "outside"
+    if place.is_dir():
+        shutil.rmtree(place)
+        outside.mkdir()
+    elif place.suffix:
+        outside.write_text("mine")
+        place.unlink(missing_ok=True)
+    else:
+        outside.mkdir()
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(outside)
+    said = desk.run(*command)
+    assert said.code == 1
+    assert "is a symbolic link" in said.err
+    assert outside.read_text() == "mine" if outside.is_file() else list(outside.iterdir()) == []

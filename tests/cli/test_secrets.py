@@ -6,10 +6,8 @@ gateways do: whatever a message is made of may hold a token.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,68 +16,10 @@ import pytest
 
 from reconciler.emulator.app import App
 from reconciler.emulator.wire import Request, Response
-from tests.cli.desk import APPS, HOME, Desk, Said, signed_in
+from tests.cli.canaries import LAID, VALUES, echo, leaks, written
+from tests.cli.desk import ESTATE, HOME, Desk, Said, signed_in
 from tests.cli.facts import held
 from tests.cli.test_process import RUN
-
-LAID: dict[str, Any] = {
-    "AZURE_CLIENT_CERTIFICATE_PASSWORD": "canary-certificate-pass",
-    "AZURE_PASSWORD": "canary user password",
-    "DATABRICKS_TOKEN": "dapi0123456789abcdefcanary",
-    "GITHUB_TOKEN": "ghp_canary0123456789abcdef01234567",
-    "AZURE_STORAGE_CONNECTION_STRING": "EndpointSuffix=x;AccountName=lake;AccountKey=canaryKey+/==;X=y",
-    "LAKE_URL": "https://lake.blob.core.windows.net/data?sv=2023&sig=canarySignature%2Fx%3D&se=2027",
-    "MIRROR": "https://noor:canary-mirror-pass@git.corp.example/policies.git",
-    "REPORT_SAS": "sv=2023&sp=r&sig=canaryReport%3D",
-    "STORAGE_ACCESS_KEY": "canaryAccess/Key==",
-}
-"""What a runner's environment may hold beside what the tool needs."""
-VALUES = (
-    *(secret for _, secret in APPS.values()),
-    *(base64.b64encode(f"{client}:{secret}".encode()).decode() for client, secret in APPS.values()),
-    "canary-secret-value", "canary-certificate-pass", "canary user password", quote("canary user password"),
-    LAID["DATABRICKS_TOKEN"], LAID["GITHUB_TOKEN"], "canaryKey", "canarySignature", "canary-mirror-pass",
-    "canaryReport", "canaryAccess",
-)  # fmt: skip
-
-
-def written(desk: Desk) -> Iterator[tuple[str, str]]:
-    """Every file below the root that git does not keep for itself, by path."""
-    for path in sorted(desk.root.rglob("*")):
-        if path.is_file() and ".git" not in path.parts:
-            yield str(path.relative_to(desk.root)), path.read_bytes().decode("utf-8", "replace")
-
-
-def leaks(desk: Desk, *said: Said, more: tuple[str, ...] = ()) -> list[str]:
-    """Where a canary, or a token that the emulator gave out, can be read."""
-    secrets = {*VALUES, *more, *desk.emulator.world.tokens}
-    texts = {f"output {number}": each.everything for number, each in enumerate(said)} | dict(written(desk))
-    return [f"{name}: {secret}: {near(text, secret)}" for name, text in texts.items() for secret in secrets
-            if secret in text]  # fmt: skip
-
-
-def near(text: str, secret: str) -> str:
-    at = text.index(secret)
-    return text[max(0, at - 60) : at + 10]
-
-
-def echo(request: Request, status: int) -> Response:
-    """An answer that gives back all of a request, in the place where each service puts its words."""
-    headers = "\n".join(f"{name}: {value}" for name, value in request.headers.items())
-    token = request.headers.get("authorization", "none")
-    body = request.body.decode("utf-8", "replace")
-    said = f"bad request with {token} ({request.path}?{request.raw_query}) {body} | {headers}"
-    code = f"Denied {token}"
-    document: dict[str, Any] = {
-        "error_code": code,
-        "message": said,
-        "detail": said,
-        "error_description": f"AADSTS1: {said}",
-    }
-    document["error"] = "invalid_client" if "/token" in request.path else {"code": code, "message": said}
-    given = [("Content-Type", "application/json"), ("x-ms-error-code", code), ("Retry-After", "0")]
-    return Response(status, given, json.dumps(document).encode())
-
 
 Which = Callable[[Request], bool]
 
@@ -284,6 +224,50 @@ def test_a_redirect_with_a_token_in_its_address(desk: Desk, monkeypatch: pytest.
     assert leaks(desk, *said, more=("canary-redirect",)) == []
 
 
+def test_a_redirect_takes_no_credential_along(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers for a token endpoint may send the caller on, and not what he signs in with."""
+    handle, met = App.handle, list[Mapping[str, str]]()
+
+    def elsewhere(self: App, request: Request) -> Response:
+        if request.path == "/elsewhere":
+            met.append(request.headers)
+        if "/oidc/" in request.path or "/idtoken" in request.path:
+            return Response(302, [("Location", f"{desk.emulator.url('graph')}/elsewhere")], b"")
+        return handle(self, request)
+
+    monkeypatch.setattr(App, "handle", elsewhere)
+    desk.run("plan", **LAID)
+    asked = len(met)
+    text = (desk.root / "policies/environment.yaml").read_text("utf-8")
+    text = text.replace("azure-credential: client-secret", "azure-credential: workload-identity")
+    desk.write("policies/environment.yaml", text.replace("oauth-m2m", "github-oidc"))
+    url = f"{desk.emulator.url('entra')}/idtoken?v=2"
+    environ = {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "canary-request-token"}
+    desk.run("plan", **{**LAID, **environ, "AZURE_CLIENT_SECRET": None})
+    assert len(met) > asked > 0
+    assert [headers for headers in met if "authorization" in headers] == []
+
+
+@pytest.mark.parametrize("service", ["graph", "arm", "databricks/ws", "lake/lake/blob"])
+def test_a_service_that_redirects_is_not_followed_with_a_token(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    handle, met = App.handle, list[Mapping[str, str]]()
+    other = desk.emulator.url("entra").replace("127.0.0.1", "localhost")
+
+    def elsewhere(self: App, request: Request) -> Response:
+        if request.path == "/elsewhere":
+            met.append(request.headers)
+        if request.service == service and "/oidc/" not in request.path:
+            return Response(307, [("Location", f"{other}/elsewhere")], b"")
+        return handle(self, request)
+
+    monkeypatch.setattr(App, "handle", elsewhere)
+    said = desk.run("plan", **LAID)
+    assert said.code in (1, 4)
+    assert [headers for headers in met if "authorization" in headers] == []
+
+
 def test_a_remote_with_a_password(desk: Desk, tmp_path: Path) -> None:
     """Git names the remote when a clone lacks what a commit holds."""
     remote = "https://noor:canary-remote@127.0.0.1:9/policies.git"
@@ -322,7 +306,6 @@ def test_a_store_that_gives_back_what_it_was_sent(desk: Desk, echoing: Callable[
 
 
 def test_the_emulator_shows_no_secret_of_its_seed(desk: Desk) -> None:
-    from tests.cli.desk import ESTATE
 
     code = (
         "import os, signal, threading\nfrom reconciler.cli import main\n"

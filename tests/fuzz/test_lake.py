@@ -68,12 +68,19 @@ def test_permissions(text: str) -> None:
 
 
 def conforming(body: bytes) -> tuple[list[Listed], str]:
-    """A page by nothing but the standard library's parser; raises its ParseError."""
+    """A page by nothing but the standard library's parser; raises its ParseError.
+
+    Raises AssertionError for XML that is no listing: markup within a name, properties elsewhere or twice.
+    """
     tree = ElementTree.fromstring(body)
+    assert [each.tag for each in tree] == ["Prefix", "Blobs", "NextMarker"] and not len(tree[2])
     entries = []
     for item in tree.findall("Blobs/*"):
-        name = item.find("Name")
-        assert name is not None
+        name, properties = item.find("Name"), item.find("Properties")
+        assert name is not None and properties is not None and item.tag in ("Blob", "BlobPrefix")
+        assert [each.tag for each in item][:2] == ["Name", "Properties"] and len(item) <= 3
+        tags = [each.tag for each in properties]
+        assert len(set(tags)) == len(tags) and not len(name) and not any(map(len, properties))
         text = unquote(name.text or "") if name.get("Encoded") == "true" else name.text or ""
         prefix = item.tag == "BlobPrefix"
         kind = TYPES.get(item.findtext("Properties/ResourceType") or "")
@@ -107,6 +114,15 @@ MARKUP = tuple(
 
 
 @given(st.sampled_from(PAGES).flatmap(lambda body: damaged(body, 3, MARKUP)))
+@example(PAGES[1].replace(b"<Blobs>", b"<Blobs><!-- <Blob><Name>ghost</Name></Blob> -->"))
+@example(PAGES[1].replace(b"<Name>pricing/1</Name>", b"<Name><![CDATA[pricing/1]]></Name>"))
+@example(PAGES[1].replace(b"pricing/1", b"pricing\r/1"))
+@example(PAGES[0].replace(b"<Acl>user", b"<Acl>&#117;ser", 1))
+@example(PAGES[0].replace(b"<NextMarker>m", b"<NextMarker>&quot;&#109;"))
+@example(
+    PAGES[0].replace(b"<OrMetadata />", b"<Metadata><Acl>user::rwx,group::rwx,other::rwx</Acl></Metadata>")
+)
+@example(PAGES[1].replace(b'encoding="utf-8"', b'encoding="tf-8"'))
 def test_pages_of_a_listing(body: bytes) -> None:
     """Where the page is XML, the scanner reads in it what the parser reads."""
     try:

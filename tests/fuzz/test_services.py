@@ -65,6 +65,8 @@ BATCH = {
 
 
 @given(edited(BATCH) | values)
+@example({"responses": [{"id": "1", "status": float("inf")}, {"id": 10**400, "status": 200}]})
+@example({"responses": [{"id": "1", "status": 200, "headers": ["Retry-After"]}]})
 def test_batches(payload: Any) -> None:
     replies = _sorted_out(Reply(status=200, headers={}, payload=payload), 2)
     assert len(replies) == 2
@@ -87,7 +89,15 @@ def test_links_lead_nowhere_else(link: str) -> None:
     assert path is None or path.startswith("/")
 
 
-@given(texts, texts)
+DATES = (
+    "Mon, 23 Nov 2026 08:00:00 GMT", "Mon, 23 Nov 2026 08:00:00 -0000", "Fri, 31 Dec 9999 23:59:59 -2359",
+    "1 Jan 0001 00:00 +2359", "Mon, 23 Nov 99999999 08:00:00 GMT", "nan", "-inf", "1e400",
+)  # fmt: skip
+dates = texts | st.sampled_from(DATES)
+
+
+@given(dates, dates)
+@example(DATES[0], DATES[1])
 def test_pauses(said: str, date: str) -> None:
     pause = retry_after({"retry-after": said, "date": date})
     assert pause is None or pause >= 0

@@ -327,7 +327,7 @@ def _is_listing(body: bytes) -> bool:
 def _is_json(body: bytes) -> bool:
     try:
         json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -13,7 +13,6 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
-from xml.sax.saxutils import unescape
 
 END = b"</EnumerationResults>"
 TAIL = 2_048
@@ -124,7 +123,8 @@ def _plain(body: bytes, known: dict[bytes, Alike]) -> Page | None:
 def _careful(body: bytes) -> Page:
     """The page entry by entry: each may lack what others have, or hold escapes."""
     chunks = body.split(b"<Blob>")
-    if body.count(b"</Blob>") != len(chunks) - 1:
+    # Metadata, which nobody asks for, may be called like a property.
+    if b"<Metadata>" in body or body.count(b"</Blob>") != len(chunks) - 1:
         return parse(body)
     before, *rest = chunks
     entries = list(_prefixes(before))
@@ -151,15 +151,15 @@ def _entry(chunk: bytes, end: int, known: dict[bytes, str]) -> Listed:
         text = chunk[start + 5 : chunk.find(b"<", start + 5, end)]
         acl = known.get(text)
         if acl is None:
-            acl = known[text] = unescape(text.decode())
+            acl = known[text] = _text(text)
     directory = None
     start = chunk.find(b"<ResourceType>", close, end)
     if start >= 0:
-        directory = TYPES.get(chunk[start + 14 : chunk.find(b"<", start + 14, end)].decode())
+        directory = TYPES.get(_text(chunk[start + 14 : chunk.find(b"<", start + 14, end)]))
     group = ""
     start = chunk.find(b"<Group>", close, end)
     if start >= 0:
-        group = chunk[start + 7 : chunk.find(b"<", start + 7, end)].decode()
+        group = _text(chunk[start + 7 : chunk.find(b"<", start + 7, end)])
     return Listed(name, acl or None, directory, group)
 
 
@@ -180,15 +180,20 @@ def _marker(tail: bytes) -> str:
         if b"<NextMarker />" in tail or b"<NextMarker/>" in tail:
             return ""
         raise PageError(UNENDED)
-    return unescape(tail[start + 12 : tail.find(b"</NextMarker>", start)].decode())
+    return _text(tail[start + 12 : tail.find(b"</NextMarker>", start)])
+
+
+def _text(raw: bytes) -> str:
+    """What an element holds; escapes may be spelt in numbers, so the conforming parser reads them."""
+    return _element(b"<Text>" + raw + b"</Text>") if b"&" in raw else raw.decode()
 
 
 def _element(text: bytes) -> str:
-    """A name with escapes, read by the conforming parser."""
+    """An element with escapes, read by the conforming parser."""
     try:
         return _name(ElementTree.fromstring(text))
     except ElementTree.ParseError as error:
-        raise PageError(f"a name of the listing does not parse: {error}") from None
+        raise PageError(f"an element of the listing does not parse: {error}") from None
 
 
 def _name(element: ElementTree.Element | None) -> str:

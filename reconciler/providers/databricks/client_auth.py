@@ -32,6 +32,8 @@ AZURE_SECONDS = 60.0
 """azure-identity keeps and renews its own tokens; asking it this often costs nothing."""
 SPARE_SECONDS = 60.0
 """Azure Databricks turns tokens away half a minute before they end (SDK source: oauth.Token.expired)."""
+MALFORMED = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What comes of an answer that is no JSON, or is of another shape."""
 ID_TOKEN = "urn:ietf:params:oauth:token-type:jwt"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
@@ -168,7 +170,10 @@ class _Ask(NamedTuple):
         """
         if not self.url.startswith("https://"):
             raise Unusable(f"{self.url} is no https address: the request would leak the credential")
-        request = urllib.request.Request(self.url, data=urlencode(form).encode(), headers=headers)
+        request = urllib.request.Request(self.url, data=urlencode(form).encode())
+        for name, value in headers.items():
+            # A header of the other sort would go along to wherever a redirect leads.
+            request.add_unredirected_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=self.seconds, context=self.context) as answer:
                 said = json.load(answer)
@@ -176,7 +181,7 @@ class _Ask(NamedTuple):
         except urllib.error.HTTPError as error:
             kind = NoToken if error.code in TROUBLED else Unusable
             raise kind(f"{self.url} gave no token: {_reason(error)}; {ADVICE}") from error
-        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        except (OSError, HTTPException, *MALFORMED) as error:
             why = getattr(error, "reason", error)
             kind = Unusable if isinstance(why, ssl.SSLCertVerificationError) else NoToken
             raise kind(
@@ -191,7 +196,7 @@ def _reason(error: urllib.error.HTTPError) -> str:
     try:
         said: Any = json.load(error)
         return f"{said['error']}: {said.get('error_description', '')}".rstrip(": ")
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, HTTPException):
+    except (*MALFORMED, AttributeError, OSError, HTTPException):
         return f"status {error.code}"
 
 

@@ -113,7 +113,7 @@ def _sorted_out(outer: Reply, count: int) -> list[Reply | Failed]:
     for one in responses if isinstance(responses, list) else ():
         try:
             number, status = int(one["id"]), int(one["status"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if 0 <= number < count:
             said = one.get("headers")
