@@ -16,7 +16,7 @@ from reconciler.core.desired import Frame
 from reconciler.core.diff import Drift, diff
 from reconciler.core.guardrails import Docket, judge, succeeded
 from reconciler.core.model import Finding, Gap, Identity, Live, Presence
-from reconciler.core.order import order
+from reconciler.core.order import order, takes_away
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
@@ -74,12 +74,14 @@ def plan(
     live = settled(replace(seen, gaps={**seen.gaps, **contested(desired, inputs)}), inputs)
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
+    actions = order(drift.actions, cloud.kinds, desired.wanted)
+    again = {(action.address, action.attribute) for action in actions if takes_away(action)}
     docket = Docket(
-        actions=order(drift.actions, cloud.kinds, desired.wanted),
+        actions=actions,
         live=live,
         rules=inputs.policies.rules,
         held=drift.held,
-        recent=inputs.history.removed_since(inputs.now),
+        recent=inputs.history.removed_since(inputs.now, again),
         inside=inputs.policies.inside,
     )
     made = Plan(
