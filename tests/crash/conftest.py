@@ -34,9 +34,7 @@ def desks() -> dict[tuple[str, ...], Desk]:
 
 
 @pytest.fixture
-def sit(
-    cloud: Emulator, desks: dict[tuple[str, ...], Desk], tmp_path_factory: pytest.TempPathFactory
-) -> Sit:
+def sit(cloud: Emulator, desks: dict[tuple[str, ...], Desk], tmp_path_factory: pytest.TempPathFactory) -> Sit:
     """`sit("groups")`: a desk whose plan of these documents is approved, everything at its beginning."""
 
     def down(*parts: str) -> Desk:

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
+import pytest
+
 from reconciler import cli_apply, cli_session
 from reconciler.cli import main
 from reconciler.cli_process import as_program
@@ -39,19 +41,18 @@ class Pen:
 
     at: int
     how: str
-    """`before` the first byte, in the `middle` of the bytes, or `after` they have reached the disk."""
+    """In the `middle` of the bytes, or `after` they have reached the disk."""
     written: int = 0
 
     def append(self, store: FolderStore, name: str, lines: Sequence[str]) -> None:
         """Write as ever, unless this is the time."""
         self.written += 1
-        if self.written == self.at and self.how != "after":
-            if self.how == "middle":
-                text = "".join(f"{line}\n" for line in lines)
-                place = store.folder / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with place.open("a") as file:
-                    file.write(text[: len(text) // 2])
+        if self.written == self.at and self.how == "middle":
+            text = "".join(f"{line}\n" for line in lines)
+            place = store.folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("a") as file:
+                file.write(text[: len(text) // 2])
             end()
         APPEND(store, name, lines)
         if self.written == self.at:
@@ -75,17 +76,24 @@ def obey(order: Any) -> NoReturn:
     for stream in (1, 2):
         os.dup2(told, stream)
     moment = datetime.fromisoformat(order["now"])
+    patch = pytest.MonkeyPatch()
     for module in (cli_session, cli_apply):
-        module.now = lambda: moment  # type: ignore[assignment]
+        patch.setattr(module, "now", lambda: moment)
     # Nothing that the emulator shows here is stale, so that nothing has to be waited for.
-    cli_apply.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[assignment]
-    choosing.LISTINGS = 0
-    provider.LakeWriter = partial(LakeWriter, page=PAGE)  # type: ignore[assignment,misc]
+    patch.setattr(cli_apply, "time", SimpleNamespace(sleep=lambda seconds: None))
+    patch.setattr(choosing, "LISTINGS", 0)
+    patch.setattr(provider, "LakeWriter", partial(LakeWriter, page=PAGE))
     pen = Pen(order["append"], order["how"])
-    FolderStore.append = lambda self, name, lines: pen.append(self, name, lines)  # type: ignore[method-assign]
+    patch.setattr(FolderStore, "append", lambda self, name, lines: pen.append(self, name, lines))
     code = as_program(lambda: main(order["arguments"]))
     Path(order["told"] + ".json").write_text(json.dumps({"appends": pen.written, "modules": [*sys.modules]}))
     os._exit(code)
+
+
+def say(number: int) -> None:
+    """Tell whoever gave the order."""
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
 
 
 def serve() -> None:
@@ -98,8 +106,8 @@ def serve() -> None:
         number = os.fork()
         if number == 0:
             obey(order)
-        print(number, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), flush=True)
+        say(number)
+        say(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]))
 
 
 if __name__ == "__main__":

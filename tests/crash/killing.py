@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from reconciler.emulator.server import Emulator
 from reconciler.emulator.wire import Request, Response
 from tests.cli.desk import HOME, Desk, signed_in
@@ -29,18 +31,18 @@ class Point:
     """Where a run ends: at a request of it, or while it writes its journal.  0 is never."""
 
     write: int = 0
-    """The number of the request among those that could change something."""
-    effect: bool = False
-    """Whether that request still has its effect; its answer is never heard."""
+    """The number of the request among those that could change something; its answer is never heard."""
+    effect: bool = True
+    """Whether that request still has its effect."""
     append: int = 0
     """The number of the entry in the journal."""
     how: str = ""
-    """`before`, `middle` or `after`."""
+    """`middle` or `after`."""
 
     def __str__(self) -> str:
         if self.append:
-            return f"journal-{self.append}-{self.how}"
-        return f"write-{self.write}-{'during' if self.effect else 'before'}"
+            return f"entry {self.append}, {self.how}"
+        return f"write {self.write}, {'with' if self.effect else 'without'} its effect"
 
 
 NEVER = Point()
@@ -154,7 +156,9 @@ class Runner:
             watch.victim = int(self.process.stdout.readline())
             watch.known.set()
             code = int(self.process.stdout.readline())
-        more = json.loads(counts.read_text()) if counts.exists() else {"appends": 0, "modules": self.modules}
+        more: dict[str, Any] = {"appends": 0, "modules": self.modules}
+        if counts.exists():
+            more = json.loads(counts.read_text("utf-8"))
         self.modules = more["modules"]
         return Ran(
             code=code,
@@ -170,12 +174,9 @@ class Runner:
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
     """Put a watch in the door."""
-    app = watch.emulator.app
-    app.handle = watch.handle  # type: ignore[method-assign]
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch.emulator.app, "handle", watch.handle)
         yield
-    finally:
-        del app.handle
 
 
 @contextmanager

@@ -42,7 +42,10 @@ LIVE: dict[str, Any] = {
             EVE: ["workspace-access"],
         },
         "scopes": [
-            {"name": "red", "acls": {"red-ds": "MANAGE", "ana@corp.example": "MANAGE", "eve@corp.example": "READ"}},
+            {
+                "name": "red",
+                "acls": {"red-ds": "MANAGE", "ana@corp.example": "MANAGE", "eve@corp.example": "READ"},
+            },
             {"name": "red-left", "acls": {"ana@corp.example": "READ"}},
         ],
     },
