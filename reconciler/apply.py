@@ -149,9 +149,19 @@ def _send(actions: Sequence[Action], run: _Run) -> dict[str, Outcome]:
         batch = list(group)
         hands.journal.announce(hands.now(), ((a, takes_away(a)) for a in batch), run.approved.consents)
         diary = _Diary(run, address, [action.id for action in batch])
-        answers = hands.providers[address.provider].write(address, batch, diary, hands.progress)
+        answers = hands.providers[address.provider].write(address, batch, diary, _guarded(hands))
         said.update((outcome.action, outcome) for outcome in answers)
     return said
+
+
+def _guarded(hands: Hands) -> Progress:
+    """Progress that ends a write which takes many requests, once the lock is no longer this run's."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        hands.journal.store.check()
+        hands.progress(what, done, total)
+
+    return tell
 
 
 def _verify(actions: Sequence[Action], said: Mapping[str, Outcome], run: _Run) -> None:

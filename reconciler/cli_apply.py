@@ -10,6 +10,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from reconciler.apply import Hands, settle_interrupted
@@ -38,7 +39,7 @@ from reconciler.report.lines import Line, count, line
 from reconciler.report.outcomes import ended, outcome_lines, outcomes_markdown
 from reconciler.report.verdict import exit_code, outcome_code
 from reconciler.store.journal import Journal
-from reconciler.survey import Cloud, reader
+from reconciler.survey import Cloud, reader, unsettled
 
 SHOWN = 5
 """Errors and gaps that are named after the outcomes."""
@@ -78,6 +79,10 @@ def _apply(
     arguments: Namespace, session: Session, cloud: Cloud, revision: Revision, saved: Plan | None
 ) -> int:
     tell = Teller()
+    wait = unsettled(session.inputs.history, now())
+    if wait > timedelta():
+        say(f"what an interrupted run may have made shows in {wait.seconds} s at the latest; waiting")
+        time.sleep(wait.total_seconds())
     try:
         scans = checkpoint(session, arguments, Kept(), lambda text: tell.say(f"reconciler: {plain(text)}"))
         made = plan(session.inputs, vocabularies(), cloud, tell, scans)

@@ -53,7 +53,7 @@ class Watch:
     """Stands in the emulator's door: what every request changed, and which one the sender did not survive."""
 
     emulator: Emulator
-    point: Point
+    point: Point = NEVER
     victim: int = 0
     known: threading.Event = field(default_factory=threading.Event)
     """Set once the victim is."""
@@ -172,11 +172,11 @@ class Runner:
 
 
 @contextmanager
-def watching(watch: Watch) -> Iterator[None]:
+def watching(watch: Watch) -> Iterator[Watch]:
     """Put a watch in the door."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watch.emulator.app, "handle", watch.handle)
-        yield
+        yield watch
 
 
 @contextmanager
