@@ -50,11 +50,21 @@ def run(arguments: Namespace) -> int:
     revision = open_revision(arguments.root, arguments.revision)
     first = begin(arguments, revision.commit)
     saved = _saved(arguments.plan, first.environment.name) if arguments.plan else None
+    _wait(first)
     with first.store.lock(_holder()):
-        # Read again under the lock: another run may have written to the journal since.
-        session = begin(arguments, revision.commit)
+        # Read again under the lock: another run may have written to the journal since.  What is written goes
+        # through the store that holds the lock, which alone can tell when it is lost.
+        session = replace(begin(arguments, revision.commit), store=first.store)
         with open_cloud(session.environment, session.pins, session.root, session.needed) as cloud:
             return _apply(arguments, session, cloud, revision, saved)
+
+
+def _wait(session: Session) -> None:
+    """Wait for what an interrupted run may have made: a stale reading would have it made again."""
+    wait = unsettled(session.inputs.history, now())
+    if wait > timedelta():
+        say(f"what an interrupted run may have made shows in {wait.seconds} s at the latest; waiting")
+        time.sleep(wait.total_seconds())
 
 
 def _holder() -> str:
@@ -79,10 +89,6 @@ def _apply(
     arguments: Namespace, session: Session, cloud: Cloud, revision: Revision, saved: Plan | None
 ) -> int:
     tell = Teller()
-    wait = unsettled(session.inputs.history, now())
-    if wait > timedelta():
-        say(f"what an interrupted run may have made shows in {wait.seconds} s at the latest; waiting")
-        time.sleep(wait.total_seconds())
     try:
         scans = checkpoint(session, arguments, Kept(), lambda text: tell.say(f"reconciler: {plain(text)}"))
         made = plan(session.inputs, vocabularies(), cloud, tell, scans)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +55,8 @@ class Watch:
     emulator: Emulator
     point: Point = NEVER
     victim: int = 0
+    counts: Callable[[Request], bool] = writes
+    """Which requests are points."""
     known: threading.Event = field(default_factory=threading.Event)
     """Set once the victim is."""
     requests: int = 0
@@ -67,17 +69,17 @@ class Watch:
         """Answer as ever, and remember; or end the one who asks, before the effect or after it."""
         answer = type(self.emulator.app).handle
         self.requests += 1
-        if not writes(request):
+        if not self.counts(request):
             return self._read(request)
         self.writes += 1
         if self.writes == self.point.write and not self.point.effect:
-            return self._kill()
+            return self.reach(Response(503))
         before = facts(self.emulator)
         response = answer(self.emulator.app, request)
         after = facts(self.emulator)
         self.effects += [("-", *fact) for fact in sorted(before - after)]
         self.effects += [("+", *fact) for fact in sorted(after - before)]
-        return self._kill() if self.writes == self.point.write else response
+        return self.reach(response) if self.writes == self.point.write else response
 
     def _read(self, request: Request) -> Response:
         before = facts(self.emulator)
@@ -86,10 +88,23 @@ class Watch:
             self.meddling.append(f"{request.method} {request.service} {request.path}")
         return response
 
-    def _kill(self) -> Response:
+    def reach(self, response: Response) -> Response:
+        """What happens at the point; the answer is heard by nobody."""
         assert self.known.wait(30)
         os.kill(self.victim, signal.SIGKILL)
-        return Response(503)
+        return response
+
+
+@dataclass(slots=True)
+class Meanwhile(Watch):
+    """Something else happens at the point, while the one who asks waits for the answer."""
+
+    act: Callable[[], object] = field(default=lambda: None)
+
+    def reach(self, response: Response) -> Response:
+        """Do it, and answer."""
+        self.act()
+        return response
 
 
 def facts(emulator: Emulator) -> frozenset[tuple[str, str]]:
@@ -133,7 +148,7 @@ class Runner:
     modules: list[str] = field(default_factory=list)
     """What the first command had imported by its end; all others find it there."""
 
-    def run(self, desk: Desk, *arguments: str, point: Point = NEVER) -> Ran:
+    def run(self, desk: Desk, *arguments: str, point: Point = NEVER, watch: Watch | None = None) -> Ran:
         """Run a command until it ends, or until this point of it."""
         told = desk.root / "told.txt"
         counts = desk.root / "told.txt.json"
@@ -148,7 +163,7 @@ class Runner:
             "how": point.how,
             "modules": self.modules,
         }
-        watch = Watch(desk.emulator, point)
+        watch = watch or Watch(desk.emulator, point)
         with watching(watch):
             assert self.process.stdin is not None
             assert self.process.stdout is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,19 @@ PARTS = {"groups": "groups.yaml", "databricks": "databricks.yaml", "lake": "lake
 """The documents of one provider each: a run of these alone is short, and has as many ends as it has steps."""
 
 
-def set_scene(desk: Desk, *parts: str) -> None:
-    """Bring the cloud to the beginning; lay out these documents, plan them, and have all of it approved."""
-    begin_anew(desk)
+def set_scene(desk: Desk, *parts: str, store: str = "", cloud: Mapping[str, Any] | None = None) -> None:
+    """Bring the cloud to the beginning; lay out these documents, plan them, and have all of it approved.
+
+    `store` is the URL of a container that keeps the journal in place of a folder.
+    """
+    begin_anew(desk, cloud)
     desk.lay_out(ESTATE / "platform", HERE / "estate")
     for part in PARTS.keys() - parts:
         (desk.root / "tenants.d/red" / PARTS[part]).unlink()
+    if store:
+        place = desk.root / "policies/environment.yaml"
+        text = place.read_text("utf-8").replace("folder: .reconciler/store", f'container: "{store}"')
+        place.write_text(text, "utf-8")
     desk.commit("sam")
     planned = desk.run("plan", "--out", "plan.json")
     assert planned.code == 2, planned.everything
@@ -81,9 +89,9 @@ def set_scene(desk: Desk, *parts: str) -> None:
     desk.commit("lea")
 
 
-def begin_anew(desk: Desk) -> None:
+def begin_anew(desk: Desk, cloud: Mapping[str, Any] | None = None) -> None:
     """Bring the cloud to the beginning, and forget every run; policies and approvals stay."""
-    desk.emulator.reset(seed(**LIVE))
+    desk.emulator.reset(cloud or seed(**LIVE))
     shutil.rmtree(desk.root / ".reconciler/store", ignore_errors=True)
 
 
