@@ -1,4 +1,4 @@
-"""What the reading identity may do, right by right, and what a plan asks of whom: tables of the documentation."""
+"""What the reading identity may do, right by right, and what a plan asks: tables of the documentation."""
 
 from __future__ import annotations
 
