@@ -154,3 +154,81 @@ POSTED = (
     ),
 )
 """All of them; everything else that a plan sends is GET or HEAD."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """One right of the writing identity."""
+
+    system: str
+    name: str
+    fails: str
+    """What cannot be done without it, in words."""
+    said: str
+    """What every outcome says that it stops."""
+    things: tuple[str, ...]
+    """The things that stay as they were, as patterns."""
+    take: Callable[[Seed], None]
+
+    def row(self) -> str:
+        """Its line in the documentation."""
+        return f"| {self.system} | `{self.name}` | {self.fails} |"
+
+
+def _members_only(seed: Seed) -> None:
+    principals = seed["directory"]["service-principals"]
+    roles = next(each for each in principals if each["name"] == APPLY)["app-roles"]
+    roles.remove("Group.ReadWrite.All")
+    roles += ["Group.Read.All", "GroupMember.ReadWrite.All"]
+
+
+def _no_account(seed: Seed) -> None:
+    seed["databricks"]["account"]["admins"].remove(f"sp:{APPLY}")
+
+
+def _no_workspace(seed: Seed) -> None:
+    seed["databricks"]["workspaces"]["ws"]["admins"].remove(f"sp:{APPLY}")
+
+
+def _contributor(seed: Seed) -> None:
+    for each in seed["arm"]["role-assignments"]:
+        if each["principal"] == f"sp:{APPLY}":
+            each["role"] = "Storage Blob Data Contributor"
+
+
+NEEDED = (
+    Needed(
+        system="Microsoft Graph",
+        name="Group.ReadWrite.All",
+        fails="create, rename, describe and delete groups, change owners; members only need "
+        "`GroupMember.ReadWrite.All`",
+        said="this identity needs Group.ReadWrite.All",
+        things=("group *",),
+        take=_members_only,
+    ),
+    Needed(
+        system="Databricks",
+        name="account admin",
+        fails="assign somebody whom the account does not know yet",
+        said="let an account admin add it",
+        things=("workspace user:bo",),
+        take=_no_account,
+    ),
+    Needed(
+        system="Databricks",
+        name="workspace admin",
+        fails="everything in the workspace: it cannot even be read, and is a gap",
+        said="databricks/ws/entitlements/*: 403",
+        things=("workspace *", "scope *"),
+        take=_no_workspace,
+    ),
+    Needed(
+        system="Azure",
+        name="Storage Blob Data Owner",
+        fails="access lists; `Storage Blob Data Contributor` makes, renames and deletes folders",
+        said="grant the applying identity Storage Blob Data Owner on the container",
+        things=("path *",),
+        take=_contributor,
+    ),
+)
+"""What each right of the applying identity is for; the estate on which crashes are tried needs all of them."""
