@@ -231,4 +231,4 @@ NEEDED = (
         take=_contributor,
     ),
 )
-"""What each right of the applying identity is for; the estate on which crashes are tried needs all of them."""
+"""What each right of the applying identity is for; the estate that crashes are tried on needs all of it."""
