@@ -9,6 +9,8 @@ import socket
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from reconciler.apply import Hands, settle_interrupted
@@ -37,7 +39,7 @@ from reconciler.report.lines import Line, count, line
 from reconciler.report.outcomes import ended, outcome_lines, outcomes_markdown
 from reconciler.report.verdict import applied_code
 from reconciler.store.journal import Journal
-from reconciler.survey import Cloud, reader
+from reconciler.survey import Cloud, reader, unsettled
 
 SHOWN = 5
 """Errors and gaps that are named after the outcomes."""
@@ -48,11 +50,21 @@ def run(arguments: Namespace) -> int:
     revision = open_revision(arguments.root, arguments.revision)
     first = begin(arguments, revision.commit)
     saved = _saved(arguments.plan, first.environment.name) if arguments.plan else None
+    _wait(first)
     with first.store.lock(_holder()):
-        # Read again under the lock: another run may have written to the journal since.
-        session = begin(arguments, revision.commit)
+        # Read again under the lock: another run may have written to the journal since.  What is written goes
+        # through the store that holds the lock, which alone can tell when it is lost.
+        session = replace(begin(arguments, revision.commit), store=first.store)
         with open_cloud(session.environment, session.pins, session.root, session.needed) as cloud:
             return _apply(arguments, session, cloud, revision, saved)
+
+
+def _wait(session: Session) -> None:
+    """Wait for what an interrupted run may have made: a stale reading would have it made again."""
+    wait = unsettled(session.inputs.history, now())
+    if wait > timedelta():
+        say(f"what an interrupted run may have made shows in {wait.seconds} s at the latest; waiting")
+        time.sleep(wait.total_seconds())
 
 
 def _holder() -> str:

@@ -18,7 +18,7 @@ from reconciler.core.diff import Drift, diff
 from reconciler.core.guardrails import Docket, judge, succeeded
 from reconciler.core.model import Finding, Gap, Identity, Kind, Live, Presence
 from reconciler.core.moments import unbroken, violations
-from reconciler.core.order import arrange
+from reconciler.core.order import arrange, takes_away
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan, Violation
 from reconciler.core.planfile import sealed
 from reconciler.core.vocabulary import Vocabulary
@@ -80,12 +80,13 @@ def plan(
     identities = identify_found(live, cloud.directory, named)
     drift = diff(desired.wanted, live, _frame(inputs, cloud, identities))
     gaps = tuple(_gaps(live, inputs))
+    again = {(action.address, action.attribute) for action in drift.actions if takes_away(action)}
     docket = Docket(
         actions=drift.actions,
         live=live,
         rules=inputs.policies.rules,
         held=drift.held,
-        recent=inputs.history.removed_since(inputs.now),
+        recent=inputs.history.removed_since(inputs.now, again),
         inside=inputs.policies.inside,
         wanted=desired.wanted,
         pins=inputs.policies.pins(inputs.environment.name),

@@ -22,6 +22,7 @@ from reconciler.core.model import (
     Live,
     Presence,
     Unlisted,
+    Verb,
     Wanted,
 )
 from reconciler.core.vocabulary import Boundary, Context, Problem, Vocabulary
@@ -258,6 +259,15 @@ SETTLING = timedelta(seconds=120)
 """How long a service may show the state before a write, now and then, after it has shown the one after it.
 Databricks groups do so for up to 60 s (databrickslabs/ucx); Entra gives no number (Microsoft, "Designing for
 eventual consistency", 2026: a successful write guarantees no later read)."""
+
+
+def unsettled(history: History, now: datetime) -> timedelta:
+    """How long it takes until a reading shows whether creations that were interrupted had their effect.
+
+    Whoever goes by a stale reading makes a second group of the same name; all else may be sent twice.
+    """
+    begun = (record.at for record in history.interrupted().values() if record.action.verb is Verb.CREATE)
+    return max((at + SETTLING - now for at in begun), default=timedelta())
 
 
 def settled(live: Live, inputs: Inputs) -> Live:

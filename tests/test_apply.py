@@ -366,3 +366,16 @@ def test_an_action_that_was_interrupted_halfway_through_a_tree_is_spent_for_late
     ends = list(settle_interrupted(history, Live(found={address(): halfway}), {address()}, journal, NOON))
     assert [outcome.status for _, outcome in ends] == [Status.PARTIAL]
     assert ("approval-1", action.id) in read(FolderStore(tmp_path), "test").spent()
+
+
+def test_kinds_take_turns_so_that_one_waits_while_the_others_are_served(tmp_path: Path) -> None:
+    wants = [wanted({EXISTS: "present", ANA: "READ"}, address=address(locator=f"s{at}")) for at in range(6)]
+    groups = [wanted({EXISTS: "present"}, "group", address=address("group", f"g{at}")) for at in range(2)]
+    shelf = Shelf({want.address: {} for want in (*wants, *groups)})
+    state = shelf.look(sorted(shelf.things))
+    actions = order(diff([*wants, *groups], state, frame()).actions, KINDS, [*wants, *groups])
+    plan = Plan(environment="test", revision="abc", as_of=date(2026, 11, 23), actions=actions)
+    carry_out(plan, shelf, tmp_path)
+    kinds = {action.id: action.address.kind for action in actions}
+    sent = [kinds[ids[0]] for ids in shelf.writes][:8]
+    assert [place for place, kind in enumerate(sent) if kind == "group"] == [2, 6]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,13 +21,31 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 60
 """The longest lease that ends by itself (Microsoft docs: Lease Blob, 15 to 60 s)."""
 RENEW_SECONDS = 15
+ASK_AGAIN_SECONDS = 2
+"""Between attempts to renew after one that found no answer."""
+MARGIN_SECONDS = 5
+"""Before the lease ends nothing more is sent: what is on its way then still has to arrive."""
+
+
+def awake() -> float:
+    """Seconds that go on while the machine is suspended, where the system counts them."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 Result = TypeVar("Result")
 
 
 class ContainerStore:
     """Append-only files below `https://<account>.dfs.core.windows.net/<container>/<prefix>`."""
 
-    def __init__(self, url: str, credential: TokenCredential, ca_file: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        credential: TokenCredential,
+        ca_file: str = "",
+        clock: Callable[[], float] = awake,
+    ) -> None:
         from azure.storage.filedatalake import FileSystemClient
 
         parts = urlsplit(url)
@@ -50,13 +68,13 @@ class ContainerStore:
         )
         self._ends: dict[str, int] = {}
         self._lost = threading.Event()
+        self._clock = clock
         self._held_until = float("inf")
-        """Until when the lease surely holds, on the monotonic clock: a process may sleep through it."""
+        """Until when the lease surely holds, by the clock: a process may sleep through it."""
 
     def append(self, name: str, lines: Sequence[str]) -> None:
         """Add lines; returns once the service has committed them.  Raises StoreError."""
-        if self._lost.is_set() or time.monotonic() > self._held_until:
-            raise StoreError(f"{self.url}: the lock was lost to another run; nothing more is sent")
+        self.check()
         data = "".join(f"{line}\n" for line in lines).encode()
         file = self._file(name)
 
@@ -98,13 +116,23 @@ class ContainerStore:
 
         return self._ask("list journals", fetch)
 
+    def check(self) -> None:
+        """Raise StoreError when the lease is lost, or may be by now: nothing may be sent then."""
+        if self._lost.is_set() or self._clock() > self._held_until:
+            raise StoreError(
+                f"{self.url}: the lock was lost, and another run may be applying; nothing more is "
+                "sent. Run the same command again"
+            )
+
     @contextmanager
     def lock(self, holder: str) -> Iterator[None]:
         """Hold the container's prefix by a lease; raises Locked, naming who holds it."""
+        # A lease lasts from some moment between asking and hearing: only the first of them is sure.
+        asked = self._clock()
         lease = self._ask("take the lock", lambda: self._acquire(holder))
         stop = threading.Event()
         self._lost.clear()
-        self._held_until = time.monotonic() + LEASE_SECONDS
+        self._held_until = asked + LEASE_SECONDS - MARGIN_SECONDS
         keeper = threading.Thread(target=self._keep, args=(lease, stop), daemon=True)
         keeper.start()
         try:
@@ -113,8 +141,7 @@ class ContainerStore:
             stop.set()
             keeper.join()
             self._held_until = float("inf")
-            if not self._lost.is_set():
-                self._ask("release the lock", lease.release)
+            self._release(lease)
 
     def _acquire(self, holder: str) -> Any:
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -137,17 +164,33 @@ class ContainerStore:
         return lease
 
     def _keep(self, lease: Any, stop: threading.Event) -> None:
-        from azure.core.exceptions import AzureError
+        """Renew until told to stop, or until somebody else has the lease; no answer is not yet a loss."""
+        from azure.core.exceptions import AzureError, HttpResponseError
 
-        while not stop.wait(RENEW_SECONDS):
-            asked = time.monotonic()
+        pause = RENEW_SECONDS
+        while not stop.wait(pause):
+            asked = self._clock()
             try:
                 lease.renew()
+            except HttpResponseError as error:
+                if error.status_code in (404, 409, 412):
+                    self._lost.set()
+                    return
+                pause = ASK_AGAIN_SECONDS
             except (AzureError, OSError, ValueError):
-                # `_held_until` tells the rest, should it be anything else that ends this thread.
-                self._lost.set()
-                return
-            self._held_until = asked + LEASE_SECONDS
+                # `_held_until` ends the run if this goes on for too long.
+                pause = ASK_AGAIN_SECONDS
+            else:
+                self._held_until = asked + LEASE_SECONDS - MARGIN_SECONDS
+                pause = RENEW_SECONDS
+
+    def _release(self, lease: Any) -> None:
+        """Let the next run in at once; a lease that cannot be released ends by itself."""
+        from azure.core.exceptions import AzureError
+
+        if not self._lost.is_set():
+            with suppress(AzureError):
+                lease.release()
 
     def _file(self, name: str) -> Any:
         return self._container.get_file_client(f"{self.prefix}/{name}" if self.prefix else name)

@@ -22,6 +22,10 @@ class Store(Protocol):
         """The names of all files, sorted."""
         ...
 
+    def check(self) -> None:
+        """Raise StoreError when a lock that was taken is no longer this run's: nothing may be sent then."""
+        ...
+
     def lock(self, holder: str) -> AbstractContextManager[None]:
         """Hold the environment for the length of a `with` block; raises Locked, naming who holds it."""
         ...

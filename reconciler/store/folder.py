@@ -17,9 +17,12 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._held: int | None = None
+        """The number of the file that is locked, while it is."""
 
     def append(self, name: str, lines: Sequence[str]) -> None:
         """Add lines and wait for the disk; raises StoreError when it is full or may not be written."""
+        self.check()
         path = self.folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +52,14 @@ class FolderStore:
         """The names of all journal files, sorted."""
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*.jsonl"))
 
+    def check(self) -> None:
+        """Raise StoreError when the lock that was taken is no longer this run's: nothing may be sent then."""
+        if self._held is not None and _number(self.folder / "lock") != self._held:
+            raise StoreError(
+                f"{self.folder}: the lock file was removed or replaced, and another run may be "
+                "applying; nothing more is sent. Run the same command again"
+            )
+
     @contextmanager
     def lock(self, holder: str) -> Iterator[None]:
         """Hold the folder; the operating system lets go of it when the process dies."""
@@ -66,10 +77,25 @@ class FolderStore:
             raise StoreError(f"store {path}: {error.strerror}; nothing was sent") from None
         try:
             note.write_text(holder, "utf-8")
+            self._held = _number(path)
+        except OSError as error:
+            guard.release()
+            raise StoreError(f"store {note}: {error.strerror}; nothing was sent") from None
+        try:
             yield
         finally:
-            note.unlink(missing_ok=True)
+            if _number(path) == self._held:
+                note.unlink(missing_ok=True)
+            self._held = None
             guard.release()
+
+
+def _number(path: Path) -> int:
+    """Which file this is; 0 where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _read(path: Path) -> str:

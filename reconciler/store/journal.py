@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -72,13 +72,24 @@ class History:
         """Announced and never settled, by action id: only these may be sent again on the same consent."""
         return {record.id: record for record in self.records if record.status is None}
 
-    def removed_since(self, now: datetime) -> dict[tuple[str, str], int]:
-        """Removals of the last 24 hours by (tenant, kind of thing); interrupted ones count."""
+    def removed_since(
+        self, now: datetime, again: Collection[tuple[Address, Attribute]] = ()
+    ) -> dict[tuple[str, str], int]:
+        """Removals of the last 24 hours by (tenant, kind of thing); interrupted ones count.
+
+        `again` are the facts that a plan is about to remove: of these, what was begun and not finished is
+        what the plan finishes, and counts there.
+        """
         counts: Counter[tuple[str, str]] = Counter()
         for record in self.records:
-            counted = record.status is None or record.status in SENT
-            if record.removes and counted and now - record.at <= DAY:
-                counts[record.action.tenant, record.action.address.kind] += 1
+            if not record.removes or now - record.at > DAY:
+                continue
+            action = record.action
+            begun = record.status is None or record.status is Status.PARTIAL
+            if begun and (action.address, action.attribute) in again:
+                continue
+            if begun or record.status in SENT:
+                counts[action.tenant, action.address.kind] += 1
         return dict(counts)
 
     def verified_since(self, now: datetime, window: timedelta) -> list[Record]:

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     bench_groups,
     bench_help,
     bench_inventory,
+    bench_limits,
     bench_order,
     bench_pacing,
     bench_validate,
@@ -82,6 +83,16 @@ def test_an_inventory_that_is_not_judged_as_planted_is_no_benchmark(monkeypatch:
     monkeypatch.setattr(bench_inventory, "make", lambda *given: None)
     with pytest.raises(RuntimeError, match="not what was planted"):
         bench_inventory.run(size, runs=1)
+
+
+def test_limits() -> None:
+    size = Size(tenants=2, groups=6, people=600, scopes=6, holders=24, folders=4, files=0)
+    report = bench_limits.run(mixed=size, scopes=replace(size, folders=0, members=1))
+    whole(report)
+    for each in report.rows:
+        assert "turned away: 0" in each.target
+    # 24 changes of entitlements, of which the limit lets 10 through at once and one every six seconds.
+    assert all(-0.01 <= float(str(over)) < 0.05 for over in report.facts.values())
 
 
 def test_apply() -> None:

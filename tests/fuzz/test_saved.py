@@ -146,6 +146,9 @@ class Lines:
     def names(self) -> list[str]:
         return ["journal/run-1.jsonl"]
 
+    def check(self) -> None:
+        pass
+
     @contextmanager
     def lock(self, holder: str) -> Iterator[None]:
         yield

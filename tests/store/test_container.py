@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ import pytest
 
 from reconciler.core.environment import EntraSettings, Environment
 from reconciler.core.errors import Locked, StoreError
+from reconciler.emulator.faults import Fault
+from reconciler.emulator.lake.leases import INFINITE, Lease
+from reconciler.emulator.lake.service import LakeService
+from reconciler.emulator.lake.tree import walk
 from reconciler.emulator.server import Emulator, running
 from reconciler.providers import identity
+from reconciler.store import client_container
 from reconciler.store.client_container import ContainerStore
 
 TENANT = "0a1b2c3d-0000-4000-8000-00000000e117"
@@ -43,7 +49,13 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield served
 
 
-def store(emulator: Emulator, prefix: str, number: int = 1, secret: str = "w") -> ContainerStore:
+def store(
+    emulator: Emulator,
+    prefix: str,
+    number: int = 1,
+    secret: str = "w",
+    clock: Callable[[], float] = client_container.awake,
+) -> ContainerStore:
     environment = Environment(
         name="test",
         entra=EntraSettings(name="corp", tenant_id=TENANT, authority=emulator.url("entra")),
@@ -56,7 +68,7 @@ def store(emulator: Emulator, prefix: str, number: int = 1, secret: str = "w") -
     }
     credential = identity.azure_credential(environment, environ, Path())
     url = f"{emulator.url('lake/datalake/dfs')}/reconciler/{prefix}"
-    return ContainerStore(url, credential, str(emulator.ca_file))
+    return ContainerStore(url, credential, str(emulator.ca_file), clock)
 
 
 def test_lines_come_back_in_order_and_files_by_name(emulator: Emulator) -> None:
@@ -102,3 +114,60 @@ def test_a_store_that_cannot_be_written_says_what_and_what_to_do(emulator: Emula
 def test_a_url_that_names_no_container_is_refused(url: str) -> None:
     with pytest.raises(StoreError, match="is not https://"):
         ContainerStore(url, credential=None)  # type: ignore[arg-type]
+
+
+def steal(emulator: Emulator, prefix: str) -> None:
+    """Somebody breaks the lease, and takes it."""
+    lake = emulator.services["lake"]
+    assert isinstance(lake, LakeService)
+    root = lake.account("datalake").filesystems["reconciler"].root
+    node = next(node for path, node in walk(root, "") if path == f"{prefix}/lock")
+    node.detail().lease = Lease("another", INFINITE, 0)
+
+
+def lost(held: ContainerStore) -> bool:
+    try:
+        held.check()
+    except StoreError:
+        return True
+    return False
+
+
+def test_a_lease_that_somebody_took_is_noticed_by_the_next_renewal(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_container, "RENEW_SECONDS", 0.01)
+    held = store(emulator, "stolen")
+    with held.lock("the first"):
+        held.append("journal/a.jsonl", ["x"])
+        steal(emulator, "stolen")
+        until = time.monotonic() + 60
+        while not lost(held):
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        with pytest.raises(StoreError, match="the lock was lost, and another run may be applying"):
+            held.append("journal/a.jsonl", ["y"])
+    assert held.lines("journal/a.jsonl") == ["x"]
+
+
+def test_a_renewal_without_an_answer_is_tried_again_until_the_lease_may_have_ended(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_container, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(client_container, "ASK_AGAIN_SECONDS", 0.01)
+    now = 0.0
+    held = store(emulator, "unheard", clock=lambda: now)
+    with held.lock("the first"):
+        fault = Fault(target="unheard/lock", method="PUT", status=400, times=None)
+        emulator.world.faults.add(fault)
+        until = time.monotonic() + 60
+        while fault.struck < 3:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        assert not lost(held)
+        now = 56.0
+        assert lost(held), "five seconds before anybody else can have it"
+        emulator.world.faults.clear()
+        while lost(held):
+            assert time.monotonic() < until
+            time.sleep(0.005)

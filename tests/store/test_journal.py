@@ -79,6 +79,22 @@ def test_removals_count_for_a_day_also_when_interrupted(tmp_path: Path) -> None:
     assert history.removed_since(NOON + timedelta(hours=25)) == {}
 
 
+@pytest.mark.parametrize(
+    ("status", "counted"), [(None, 0), (Status.PARTIAL, 0), (Status.VERIFIED, 1), (Status.UNKNOWN, 1)]
+)
+def test_a_removal_that_is_to_be_finished_counts_where_it_is_finished(
+    tmp_path: Path, status: Status | None, counted: int
+) -> None:
+    action, to = revoke(), journal(tmp_path)
+    announce(to, action, removes=True)
+    if status is not None:
+        to.settle(NOON, [Outcome(action=action.id, status=status)])
+    history = read(FolderStore(tmp_path), "test")
+    again = {(action.address, action.attribute)}
+    assert sum(history.removed_since(NOON, again).values()) == counted
+    assert sum(history.removed_since(NOON).values()) == 1
+
+
 def test_grants_that_were_taken_away_again_do_not_stand(tmp_path: Path) -> None:
     to = journal(tmp_path)
     for action, at in ((grant(), NOON), (revoke(), NOON + timedelta(hours=1))):

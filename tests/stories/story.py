@@ -21,6 +21,7 @@ from reconciler.emulator.databricks.service import DatabricksService
 from reconciler.emulator.faults import Fault
 from reconciler.emulator.log import Entry
 from reconciler.emulator.server import Emulator
+from reconciler.emulator.wire import Request
 from tests.cli.desk import ESTATE, Desk, seed
 from tests.cli.facts import held
 
@@ -166,7 +167,7 @@ def read(folder: Path) -> Any:
     return yaml.safe_load((folder / "story.yaml").read_text("utf-8"))
 
 
-def writes(entry: Entry) -> bool:
+def writes(entry: Entry | Request) -> bool:
     """Whether a request could change something: reads are sent by POST as well."""
     if entry.service == "entra" or entry.method in ("GET", "HEAD"):
         return False

@@ -122,20 +122,43 @@ class Hand:
         return ended(actions, Status.ACCEPTED, "written")
 
     async def _create(self, ground: Tract, action: Action) -> Outcome:
+        bare = ground.want.adopted and ground.want.unlisted is Unlisted.REVOKE
         try:
-            made = await self.writer.create(ground.container, ground.path)
-            if made and ground.want.adopted and ground.want.unlisted is Unlisted.REVOKE:
+            first = await self._first_list(ground) if bare else ""
+            made = await self.writer.create(ground.container, ground.path, first)
+            if made and bare:
                 await self._bare(ground)
         except (Refused, Unreachable, Lost) as error:
             return ended([action], *failure(error))[0]
+        except AclError as error:
+            return ended([action], Status.FAILED, f"nothing was sent: {error}")[0]
         return ended([action], Status.ACCEPTED, "made" if made else "is there already")[0]
 
+    async def _first_list(self, ground: Tract) -> str:
+        """The list without which a new folder would inherit entries; "" where it would inherit none.
+
+        It goes with the request that makes the folder: whoever dies after that leaves nobody in it, and no
+        removal to which nobody consented.
+        """
+        held = (await self._nearest(ground.container, ground.path.rpartition("/")[0])).default
+        if held is None or not (held.named or held.other):
+            return ""
+        return _stripped(Acl(held, held)).text
+
+    async def _nearest(self, container: str, path: str) -> Acl:
+        """The list of a directory, or of the nearest one above it that is there."""
+        while True:
+            try:
+                return parse_acl((await self.reader.control(container, path)).acl)
+            except Refused as error:
+                if error.status != 404 or not path:
+                    raise
+            path = path.rpartition("/")[0]
+
     async def _bare(self, ground: Tract) -> None:
-        """Take from a new folder what it inherited: nobody has used it yet, and only its document counts."""
+        """Take from a new folder what it inherited all the same: the service's own default, say."""
         acl = parse_acl((await self.reader.control(ground.container, ground.path)).acl)
-        scopes = [acl.access, *([acl.default] if acl.default else [])]
-        gone: list[dict[Entry, int | None]] = [dict.fromkeys((*scope.named, OTHER)) for scope in scopes]
-        bare = merge(acl, gone[0], gone[1] if len(gone) > 1 else {})
+        bare = _stripped(acl)
         if bare != acl:
             await self.writer.assign(ground.container, ground.path, bare.text)
 
@@ -186,6 +209,13 @@ class Hand:
             return ended(actions, Status.FAILED, f"nothing was sent: {error}")
         found = tolls(actions, carrier.finish(), lots)
         return [found[action.id].outcome(action, carrier.races.told) for action in actions]
+
+
+def _stripped(acl: Acl) -> Acl:
+    """The list without anybody whom it names: nobody has used a new folder yet, only its document counts."""
+    scopes = [acl.access, *([acl.default] if acl.default else [])]
+    gone: list[dict[Entry, int | None]] = [dict.fromkeys((*scope.named, OTHER)) for scope in scopes]
+    return merge(acl, gone[0], gone[1] if len(gone) > 1 else {})
 
 
 def _passage(acl: Acl, entry: Entry, through: bool) -> int | None:

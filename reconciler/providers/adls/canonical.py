@@ -14,7 +14,7 @@ from heapq import nsmallest
 from reconciler.core.model import EXISTS, PRESENT, Attribute, Evidence, Found, Value
 from reconciler.providers.adls.acl import ALL, BITS, EXECUTE, OTHER, READ, SPELLED, WRITE, Acl, Entry, Scope
 from reconciler.providers.adls.acl import parse as parse_acl
-from reconciler.providers.adls.documents import ACCESS, DEFAULT, EVERYBODY, LIST, PASS
+from reconciler.providers.adls.documents import ACCESS, DEFAULT, EVERYBODY, LIST, NAME, PASS
 from reconciler.providers.adls.ground import SAMPLES, Key, Tally, Tract
 from reconciler.providers.adls.wording import Held, held, readable
 
@@ -194,6 +194,9 @@ class Canon:
                 spread = {value or "-": counts[value] for value in values}
                 evidence[attribute] = self._evidence(attribute, entries, spread, odd)
         tract = self.lens.tract
+        if tract.want.was:
+            # Where it is to be renamed, or was, its present name is a fact like any other.
+            grants[Attribute(NAME)] = tract.address.locator
         found = Found(address=tract.address, grants=grants, mixed=mixed, evidence=evidence)
         return Judged(found=found, narrowed=self._narrowed(), owning=self._owning())
 

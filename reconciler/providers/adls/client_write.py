@@ -96,14 +96,16 @@ class LakeWriter:
             raise Lost(f"the answer to a recursive {mode} on {container}/{path} does not say what it did")
         return _walked(pages[0])
 
-    async def create(self, container: str, path: str) -> bool:
+    async def create(self, container: str, path: str, acl: str = "") -> bool:
         """Make a directory with its parents; False where it is already there.
 
-        Raises Refused, Unreachable, Lost.
+        Its first list is `acl`, or what it inherits.  Raises Refused, Unreachable, Lost.
         """
         from azure.core import MatchConditions
 
         missing: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
+        if acl:
+            missing["acl"] = acl
         try:
             await self._send(container, path, lambda client: client.create_directory(**missing))
         except Refused as error:

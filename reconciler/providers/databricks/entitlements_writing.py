@@ -36,7 +36,7 @@ class _Writer:
         self.site = job.site
         self.principal = job.address.locator
         self.kind = self.principal.partition(":")[0]
-        self.verdicts = Verdicts(job.actions)
+        self.verdicts = Verdicts(job.actions, job.progress)
         self.identities: Mapping[str, Identity] = {}
         self.resident: Resident | None = None
         self.permission: Value | None = None

@@ -149,6 +149,7 @@ class DatabricksProvider:
             directory=self._directory,
             want=self._wanted.get(address),
             sleep=self._sleep,
+            progress=progress,
         )
         with self._lock(address):
             return write_entitlements(job) if address.kind == ENTITLEMENTS else write_scope(job)

@@ -59,7 +59,7 @@ class _Writer:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.host = job.site.host
-        self.verdicts = Verdicts(job.actions)
+        self.verdicts = Verdicts(job.actions, job.progress)
         self.identities: Mapping[str, Identity] = {}
         self.myself = frozenset[str]()
         self.state = _State(None, scopes_reading.Facts({}, {}, {}))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from reconciler.core.model import Address, Attribute, Identity, Presence, Value, Wanted
 from reconciler.core.plan import Action, Outcome, Status
-from reconciler.providers.contract import Directory
+from reconciler.providers.contract import Directory, Progress, silent
 from reconciler.providers.databricks.canonical import COLLECTIONS, Malformed
 from reconciler.providers.databricks.client import Failure
 from reconciler.providers.databricks.site import Site
@@ -32,6 +32,8 @@ class Job:
     want: Wanted | None
     """What the policies say of the address; None when it was never read in this process."""
     sleep: Callable[[float], None]
+    progress: Progress = silent
+    """Called before each write; what it raises ends the job."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Verdicts:
     """How each action ended, as far as it has."""
 
     actions: Sequence[Action]
+    progress: Progress = silent
     ended: dict[str, Outcome] = field(default_factory=dict)
 
     def end(self, actions: Iterable[Action], status: Status, reason: str = "") -> None:
@@ -65,6 +68,7 @@ class Verdicts:
 
     def send(self, actions: Sequence[Action], call: Callable[[], object]) -> bool:
         """Send one request for these actions and settle them if it failed; False when its answer was lost."""
+        self.progress("changes sent", len(self.ended), len(self.actions))
         try:
             call()
         except Failure as failure:

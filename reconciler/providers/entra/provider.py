@@ -128,7 +128,7 @@ class EntraProvider:
         progress: Progress = silent,
     ) -> Sequence[Outcome]:
         """Merge these actions into one group, after reading it again."""
-        return self._line.run(Writer(self._line.client, address).write(actions))
+        return self._line.run(Writer(self._line.client, address, progress).write(actions))
 
     def close(self) -> None:
         """Let go of connections; a second time changes nothing."""

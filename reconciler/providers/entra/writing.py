@@ -13,10 +13,11 @@ from typing import Any
 
 from reconciler.core.model import EXISTS, Address, Verb
 from reconciler.core.plan import Action, Outcome, Status
+from reconciler.providers.contract import Progress, silent
 from reconciler.providers.entra import canonical
 from reconciler.providers.entra.batch import batch
 from reconciler.providers.entra.canonical import USER
-from reconciler.providers.entra.client import GraphClient
+from reconciler.providers.entra.client import Failed, GraphClient
 from reconciler.providers.entra.documents import DESCRIPTION, MEMBER, NAME, OWNER
 from reconciler.providers.entra.ground import (
     HOLDERS,
@@ -48,6 +49,8 @@ class Writer:
 
     client: GraphClient
     address: Address
+    progress: Progress = silent
+    """Called before each write; what it raises ends the work."""
     ends: dict[str, Outcome] = field(default_factory=dict)
 
     async def write(self, actions: Sequence[Action]) -> list[Outcome]:
@@ -60,6 +63,13 @@ class Writer:
         if rest:
             await self._on_ground(oid, rest)
         return [self.ends[action.id] for action in actions]
+
+    async def _send(self, calls: Sequence[Call]) -> list[Reply | Failed]:
+        replies: list[Reply | Failed] = []
+        for start in range(0, len(calls), CHUNK):
+            self.progress("changes sent", len(self.ends), 0)
+            replies += await batch(self.client, calls[start : start + CHUNK])
+        return replies
 
     def _end(self, *outcomes: Outcome) -> None:
         self.ends.update((each.action, each) for each in outcomes)
@@ -88,7 +98,7 @@ class Writer:
             "mailEnabled": False,
             "securityEnabled": True,
         }
-        (reply,) = await batch(self.client, [Call(path="/groups", method="POST", body=body)])
+        (reply,) = await self._send([Call(path="/groups", method="POST", body=body)])
         self._end(outcome(action, reply, GROUPS_RIGHT))
         if isinstance(reply, Reply) and reply.ok and isinstance(reply.payload, dict):
             return str(reply.payload.get("id", "")).lower()
@@ -196,7 +206,7 @@ class Writer:
                     continue
             property_ = "displayName" if role == NAME else "description"
             call = Call(path=f"/groups/{ground.group.id}", method="PATCH", body={property_: action.after})
-            (reply,) = await batch(self.client, [call])
+            (reply,) = await self._send([call])
             self._end(outcome(action, reply, self._right(ground, GROUPS_RIGHT)))
 
     async def _add(self, ground: Ground, role: str, actions: Sequence[Action]) -> None:
@@ -215,7 +225,7 @@ class Writer:
         """Add members in one request; False when it was refused and nobody was added."""
         body = {"members@odata.bind": [self._reference(action) for action in actions]}
         call = Call(path=f"/groups/{ground.group.id}", method="PATCH", body=body)
-        (reply,) = await batch(self.client, [call])
+        (reply,) = await self._send([call])
         status, reason = judged(reply, self._right(ground, MEMBERS_RIGHT))
         if status is Status.FAILED and isinstance(reply, Reply) and reply.status != 429:
             return False
@@ -225,7 +235,7 @@ class Writer:
     async def _add_one(self, ground: Ground, role: str, action: Action) -> Outcome:
         path = f"/groups/{ground.group.id}/{RELATION[role]}/$ref"
         call = Call(path=path, method="POST", body={"@odata.id": self._reference(action)})
-        (reply,) = await batch(self.client, [call])
+        (reply,) = await self._send([call])
         if isinstance(reply, Reply) and reply.status == 400 and "already exist" in reply.message:
             return already(action)
         right = MEMBERS_RIGHT if role == MEMBER else GROUPS_RIGHT
@@ -237,10 +247,10 @@ class Writer:
         due = [action for action in actions if role == MEMBER or self._may_go(ground, action)]
         calls = [self._removal(ground, role, action) for action in due]
         right = self._right(ground, MEMBERS_RIGHT if role == MEMBER else GROUPS_RIGHT)
-        for action, reply in zip(due, await batch(self.client, calls), strict=True):
+        for action, reply in zip(due, await self._send(calls), strict=True):
             if isinstance(reply, Reply) and reply.status == 409:
                 # Another change of the same group was under way, perhaps one of this very batch.
-                (reply,) = await batch(self.client, [self._removal(ground, role, action)])
+                (reply,) = await self._send([self._removal(ground, role, action)])
             gone = isinstance(reply, Reply) and _is_absent(reply)
             self._end(already(action) if gone else outcome(action, reply, right))
             if gone or (isinstance(reply, Reply) and reply.ok):
@@ -268,7 +278,7 @@ class Writer:
             reason = f"the group still has {left} members: revoke them first; nothing was deleted"
             self._end(ended(action, Status.REFUSED, reason))
             return
-        (reply,) = await batch(self.client, [Call(path=f"/groups/{ground.group.id}", method="DELETE")])
+        (reply,) = await self._send([Call(path=f"/groups/{ground.group.id}", method="DELETE")])
         self._end(outcome(action, reply, self._right(ground, GROUPS_RIGHT)))
 
     def _right(self, ground: Ground, right: str) -> str:
