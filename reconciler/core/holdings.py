@@ -99,6 +99,7 @@ class Holdings:
         self._bits: dict[str, int] = {}
         self._number: dict[str, int] = {}
         self._lines: dict[Target, dict[str, Entry]] = {}
+        self._cones: dict[frozenset[str], dict[str, list[tuple[str, Routes]]]] = {}
         for number, action in enumerate(actions):
             self._take(number, action)
 
@@ -325,7 +326,14 @@ class Holdings:
 
     def cone(self, groups: Iterable[str]) -> dict[str, list[tuple[str, Routes]]]:
         """These groups and all that are in them, each with those of them that it is in itself."""
-        cone: dict[str, list[tuple[str, Routes]]] = {group: [] for group in groups}
+        key = frozenset(groups)
+        known = self._cones.get(key)
+        if known is None:
+            known = self._cones[key] = self._cone(key)
+        return known
+
+    def _cone(self, groups: Iterable[str]) -> dict[str, list[tuple[str, Routes]]]:
+        cone: dict[str, list[tuple[str, Routes]]] = {group: [] for group in sorted(groups)}
         queue = list(cone)
         while queue:
             group = queue.pop()
