@@ -111,6 +111,7 @@ def _atoms(holdings: Holdings, target: Target) -> Iterator[tuple[list[_Clause], 
     """Every part of a right on a target, in every way in which it may have to be looked at."""
     kind = holdings.kinds[target.address.kind]
     line = holdings.line(target)
+    gate_sets = list(_gate_sets(holdings, target, kind))
     seen: set[tuple[object, ...]] = set()
     for starts in _worlds(line):
         for part, value in sorted(_parts(kind, target.role, line).items()):
@@ -120,7 +121,7 @@ def _atoms(holdings: Holdings, target: Target) -> Iterator[tuple[list[_Clause], 
                 continue
             seen.add(look)
             own = _Clause((edges,), kind.own_first)
-            for gates in _gate_sets(holdings, target, kind):
+            for gates in gate_sets:
                 yield [own, *gates], value
 
 

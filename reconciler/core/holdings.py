@@ -99,6 +99,7 @@ class Holdings:
         self._bits: dict[str, int] = {}
         self._number: dict[str, int] = {}
         self._lines: dict[Target, dict[str, Entry]] = {}
+        self._cones: dict[frozenset[str], dict[str, list[tuple[str, Routes]]]] = {}
         for number, action in enumerate(actions):
             self._take(number, action)
 
@@ -151,16 +152,20 @@ class Holdings:
         chosen = {target for target, moves in self.moved.items() if self._shared(target, moves, changed)}
         return sorted(chosen | reached | set(self._beyond(changed)))
 
-    def _beyond(self, changed: Iterable[Target]) -> Iterator[Target]:
+    def _beyond(self, changed: Collection[Target]) -> Iterator[Target]:
         """What lies below things of a tree through which somebody else may pass."""
-        for target in changed:
-            for kind in self.kinds.values():
-                if kind.passage is None or target.address.kind not in kind.passage.kinds:
+        for kind in self.kinds.values():
+            passing = kind.passage.kinds if kind.passage else ()
+            places = {
+                (*at[:2], at.locator) for at in (target.address for target in changed) if at.kind in passing
+            }
+            for (provider, installation, name), locators in self.declared.items():
+                if not places or name != kind.name:
                     continue
-                provider, installation, _, place = target.address
-                for locator in self.declared.get((provider, installation, kind.name), ()):
-                    if locator.startswith(f"{place}/"):
-                        yield from self._roles(Address(provider, installation, kind.name, locator))
+                for locator in locators:
+                    address = Address(provider, installation, name, locator)
+                    if any((provider, installation, place) in places for place in self.above(address)):
+                        yield from self._roles(address)
 
     def _roles(self, address: Address) -> Iterator[Target]:
         found = self.found(address)
@@ -325,7 +330,14 @@ class Holdings:
 
     def cone(self, groups: Iterable[str]) -> dict[str, list[tuple[str, Routes]]]:
         """These groups and all that are in them, each with those of them that it is in itself."""
-        cone: dict[str, list[tuple[str, Routes]]] = {group: [] for group in groups}
+        key = frozenset(groups)
+        known = self._cones.get(key)
+        if known is None:
+            known = self._cones[key] = self._cone(key)
+        return known
+
+    def _cone(self, groups: Iterable[str]) -> dict[str, list[tuple[str, Routes]]]:
+        cone: dict[str, list[tuple[str, Routes]]] = {group: [] for group in sorted(groups)}
         queue = list(cone)
         while queue:
             group = queue.pop()
