@@ -207,9 +207,9 @@ def read(store: Store, environment: str) -> History:
                     _remember(unfinished, event)
                 continue
             if isinstance(event, _Settled):
-                # A later run may settle what an interrupted one announced: it names the run it speaks of.
-                if event.key in announced:
-                    ends[event.key] = (event.at, event.status)
+                # A later run may settle what an interrupted one announced: it names the run it speaks of.  Its
+                # file may come first, by a clock that is behind.
+                ends[event.key] = (event.at, event.status)
                 continue
             if event.action.environment != environment:
                 raise StoreError(

@@ -79,6 +79,14 @@ def test_removals_count_for_a_day_also_when_interrupted(tmp_path: Path) -> None:
     assert history.removed_since(NOON + timedelta(hours=25)) == {}
 
 
+def test_a_later_run_settles_also_where_its_clock_was_behind(tmp_path: Path) -> None:
+    action = grant()
+    announce(journal(tmp_path, "run-2"), action)
+    later = journal(tmp_path, "run-1")
+    later.settle(NOON, [Outcome(action=action.id, status=Status.VERIFIED)], of="run-2")
+    assert read(FolderStore(tmp_path), "test").interrupted() == {}
+
+
 @pytest.mark.parametrize(
     ("status", "counted"), [(None, 0), (Status.PARTIAL, 0), (Status.VERIFIED, 1), (Status.UNKNOWN, 1)]
 )
