@@ -207,8 +207,8 @@ def read(store: Store, environment: str) -> History:
                     _remember(unfinished, event)
                 continue
             if isinstance(event, _Settled):
-                # A later run may settle what an interrupted one announced: it names the run it speaks of.  Its
-                # file may come first, by a clock that is behind.
+                # A later run may settle what an interrupted one announced: it names the run it speaks of.
+                # Its file may come first, by a clock that is behind.
                 ends[event.key] = (event.at, event.status)
                 continue
             if event.action.environment != environment:
