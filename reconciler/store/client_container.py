@@ -108,13 +108,24 @@ class ContainerStore:
 
         def fetch() -> list[str]:
             try:
-                paths = [str(path.name) for path in self._container.get_paths(self.prefix or None)]
+                paths = list(self._paths())
             except ResourceNotFoundError:
                 return []
             start = len(self.prefix) + 1 if self.prefix else 0
             return sorted(path[start:] for path in paths if path.endswith(".jsonl"))
 
         return self._ask("list journals", fetch)
+
+    def _paths(self) -> Iterator[str]:
+        pages = self._container.get_paths(self.prefix or None).by_page()
+        met: set[object] = set()
+        for page in pages:
+            yield from (str(path.name) for path in page)
+            # The SDK would follow a page that names itself for ever.
+            token = getattr(pages, "continuation_token", None)
+            if token and token in met:
+                raise StoreError(f"store {self.url}: cannot list journals: the listing goes round in circles")
+            met.add(token)
 
     def check(self) -> None:
         """Raise StoreError when the lease is lost, or may be by now: nothing may be sent then."""

@@ -171,3 +171,15 @@ def test_a_renewal_without_an_answer_is_tried_again_until_the_lease_may_have_end
         while lost(held):
             assert time.monotonic() < until
             time.sleep(0.005)
+
+
+def test_a_listing_that_goes_round_in_circles_ends(emulator: Emulator) -> None:
+    here = store(emulator, "circles")
+    here.append("journal/a.jsonl", ["x"])
+    emulator.world.faults.add(Fault(kind="loop", method="GET", target="resource=filesystem", times=None))
+    try:
+        with pytest.raises(StoreError, match="goes round in circles"):
+            here.names()
+    finally:
+        emulator.world.faults.clear()
+    assert here.names() == ["journal/a.jsonl"]
