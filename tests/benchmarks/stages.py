@@ -21,7 +21,7 @@ from reconciler.cli_process import COLLECT_AFTER
 
 STARTED = time.perf_counter()
 
-DECIDING = ("settled", "diff", "order", "judge", "sealed")
+DECIDING = ("settled", "diff", "arrange", "judge", "sealed")
 
 
 class Stopwatch:
