@@ -1,7 +1,7 @@
 """Carry out an approved plan: announce, write, verify, record.
 
 Its law: an action is on record before its request leaves, is sent only once what it needs was seen to
-work, and counts as done only when readings in a row show its effect: two, where services lag.
+work, and counts as done only when two readings in a row show its effect.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ for a minute after a write (databrickslabs/ucx waits 90 s to 5 min for the same)
 DOUBTFUL = frozenset({Status.ACCEPTED, Status.VERIFIED, Status.UNKNOWN})
 """What a provider may say of a write that only reading can settle."""
 
-TWICE = 2
-"""Readings in a row where nothing is known of how a service lags."""
 TOGETHER = (frozenset({Verb.GRANT, Verb.RAISE}), frozenset({Verb.LOWER, Verb.REVOKE}))
 """Verbs of which it does not matter what comes first: what does is in an action's `needs`."""
 
@@ -213,23 +211,21 @@ def _verify(actions: Sequence[Action], said: Mapping[str, Outcome], run: _Run) -
 
 def _not_seen(outcome: Outcome | None) -> str:
     said = outcome.reason if outcome and outcome.reason else "sent"
-    return f"{said}; {sum(PAUSES):.0f} s of reading did not show it for sure. Plan again later"
+    return f"{said}; {sum(PAUSES):.0f} s of reading did not show it twice in a row. Plan again later"
 
 
 def _watch(actions: Sequence[Action], hands: Hands) -> dict[str, bool]:
     addresses = sorted({action.address for action in actions})
-    readings = {kind.name: kind.readings for provider in hands.providers.values() for kind in provider.kinds}
     agreeing = {action.id: 0 for action in actions}
-    needed = {action.id: readings.get(action.address.kind, TWICE) for action in actions}
     for pause in PAUSES:
         if pause:
             hands.pause(pause)
         live = hands.read(addresses)
         for action in actions:
             agreeing[action.id] = agreeing[action.id] + 1 if holds(action, live) else 0
-        if all(agreeing[ident] >= count for ident, count in needed.items()):
+        if all(count >= 2 for count in agreeing.values()):
             break
-    return {ident: agreeing[ident] >= count for ident, count in needed.items()}
+    return {ident: count >= 2 for ident, count in agreeing.items()}
 
 
 def holds(action: Action, live: Live) -> bool:

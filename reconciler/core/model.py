@@ -287,9 +287,6 @@ class Kind:
     """True where a thing has an object id that its facts belong to: until it exists, they wait."""
     first: str = ""
     """The role that must hold before any other of the same address can, such as `assignment`."""
-    readings: int = 2
-    """How many readings in a row have to show a write before it counts; 1 where a service that has taken a
-    write never shows the state before it again."""
     passage: Passage | None = None
     """For things in a tree: what it takes to reach one; "/" parts the names of a locator."""
     own_first: bool = False

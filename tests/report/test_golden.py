@@ -33,7 +33,7 @@ def approved() -> tuple[ApprovedPlan, list[Outcome]]:
     ends = [Status.VERIFIED] * 5 + [Status.FAILED, Status.UNKNOWN, Status.DEFERRED]
     reasons = {
         Status.FAILED: "400 INVALID_PARAMETER_VALUE: the principal is not in the workspace; assign it first",
-        Status.UNKNOWN: "sent; 120 s of reading did not show it for sure. Plan again later",
+        Status.UNKNOWN: "sent; 120 s of reading did not show it twice in a row. Plan again later",
         Status.DEFERRED: "waits for grant group:pricing-leads, which is failed; nothing was sent",
     }
     outcomes = [

@@ -155,10 +155,6 @@ _WORDS = {
     "r--": "read files, open no folder",
 }
 
-ONE = 1
-"""Azure Storage is strongly consistent: what a write has answered is what every later reading shows
-(Microsoft, "Introduction to Azure Data Lake Storage")."""
-
 KINDS = (
     Kind(
         name=TRAVERSE,
@@ -167,7 +163,6 @@ KINDS = (
         words=_WORDS,
         title="way to the folders below",
         roles={ACCESS: ""},
-        readings=ONE,
     ),
     Kind(
         name=FOLDER,
@@ -175,7 +170,6 @@ KINDS = (
         scales={ACCESS: _SCALE, DEFAULT: _SCALE},
         words=_WORDS,
         roles={ACCESS: "", DEFAULT: "for new files"},
-        readings=ONE,
         properties=frozenset({NAME}),
         passage=Passage(kinds=(TRAVERSE, FOLDER), role=ACCESS, part="x", own=LIST),
         own_first=True,
