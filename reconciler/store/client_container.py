@@ -98,7 +98,12 @@ class ContainerStore:
                 content: bytes = self._file(name).download_file().readall()
             except ResourceNotFoundError:
                 return []
-            return content.decode("utf-8").splitlines()
+            try:
+                return content.decode("utf-8").splitlines()
+            except UnicodeDecodeError as error:
+                raise StoreError(
+                    f"store {self.url}/{name}: {error}; restore the file, it is the record of what was sent"
+                ) from None
 
         return self._ask(f"read {name}", fetch)
 

@@ -50,7 +50,22 @@ class FolderStore:
 
     def names(self) -> list[str]:
         """The names of all journal files, sorted."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*.jsonl"))
+
+        def unreadable(error: OSError) -> None:
+            # A store that is not there yet is empty; what cannot be read is never taken for empty.
+            if not isinstance(error, FileNotFoundError):
+                raise StoreError(
+                    f"store {error.filename}: {error.strerror}; it holds the record of what was sent, so "
+                    "nothing is planned without it"
+                )
+
+        found = [
+            (Path(place) / name).relative_to(self.folder).as_posix()
+            for place, _, names in os.walk(self.folder, onerror=unreadable)
+            for name in names
+            if name.endswith(".jsonl")
+        ]
+        return sorted(found)
 
     def check(self) -> None:
         """Raise StoreError when the lock that was taken is no longer this run's: nothing may be sent then."""

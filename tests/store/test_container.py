@@ -183,3 +183,10 @@ def test_a_listing_that_goes_round_in_circles_ends(emulator: Emulator) -> None:
     finally:
         emulator.world.faults.clear()
     assert here.names() == ["journal/a.jsonl"]
+
+
+def test_a_damaged_journal_is_named(emulator: Emulator) -> None:
+    here = store(emulator, "damaged")
+    here._file("journal/a.jsonl").upload_data(b"\xff\xfe", overwrite=True)
+    with pytest.raises(StoreError, match="journal/a.jsonl: .*restore the file"):
+        here.lines("journal/a.jsonl")

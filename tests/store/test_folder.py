@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,22 @@ def test_lines_come_back_in_order_and_files_by_name(tmp_path: Path) -> None:
     store.append("journal/b.jsonl", ["three"])
     assert store.lines("journal/b.jsonl") == ["one", "two", "three"]
     assert store.names() == ["journal/a.jsonl", "journal/b.jsonl"]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, scan = FolderStore(tmp_path), os.scandir
+    store.append("journal/a.jsonl", ["x"])
+
+    def refusing(path: str) -> Any:
+        if str(path).endswith("journal"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(StoreError, match="journal: Permission denied"):
+        store.names()
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
