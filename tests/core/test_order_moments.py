@@ -30,7 +30,7 @@ def knotted(found: Order) -> set[str]:
 
 
 @each_estate
-@settings(max_examples=150)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_no_order_that_heeds_needs_has_a_bad_moment(things: Sequence[Address], data: st.DataObject) -> None:
     motion = data.draw(motions(things, 8))
@@ -44,7 +44,7 @@ def test_no_order_that_heeds_needs_has_a_bad_moment(things: Sequence[Address], d
 
 
 @each_estate
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_good_order_is_found_where_there_is_one(things: Sequence[Address], data: st.DataObject) -> None:
     motion = data.draw(motions(things, 6))
@@ -56,7 +56,7 @@ def test_a_good_order_is_found_where_there_is_one(things: Sequence[Address], dat
 
 
 @each_estate
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(data=st.data(), chance=st.randoms(use_true_random=False))
 def test_the_order_depends_on_nothing_but_the_actions(
     things: Sequence[Address], data: st.DataObject, chance: Random
@@ -73,7 +73,7 @@ def test_the_order_depends_on_nothing_but_the_actions(
 
 
 @each_estate
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_is_approved_of_a_plan_has_no_bad_moment_by_itself(
     things: Sequence[Address], data: st.DataObject

@@ -145,7 +145,7 @@ def touched(here: Lake, actions: list[Action]) -> dict[str, set[str]]:
     return found
 
 
-@settings(max_examples=60, phases=QUICK)
+@settings(max_examples=25, phases=QUICK)
 @given(data=st.data())
 def test_half_of_a_plan_does_exactly_its_half(here: Lake, data: st.DataObject) -> None:
     scatter(here, data)
@@ -164,7 +164,7 @@ def test_half_of_a_plan_does_exactly_its_half(here: Lake, data: st.DataObject) -
             assert action.id in again, f"{action.attribute} was done without approval, or lost its approval"
 
 
-@settings(max_examples=60, phases=QUICK)
+@settings(max_examples=25, phases=QUICK)
 @given(data=st.data())
 def test_a_whole_plan_leaves_nothing_to_do(here: Lake, data: st.DataObject) -> None:
     scatter(here, data)
@@ -211,7 +211,7 @@ def assert_desired(here: Lake) -> None:
             assert all(entry.bits & means == 0 for entry in scope if entry.kind == "other"), (path, role)
 
 
-@settings(max_examples=20, phases=QUICK)
+@settings(max_examples=10, phases=QUICK)
 @given(data=st.data())
 def test_what_is_live_plans_nothing_when_it_is_desired(here: Lake, data: st.DataObject) -> None:
     scatter(here, data)

@@ -103,7 +103,7 @@ def key_of(here: Estate, action: Action) -> tuple[str, str, str]:
     return action.address.locator, role, wire
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(case)
 def test_after_apply_live_is_what_was_wanted_and_a_second_plan_is_empty(drawn: dict[str, Any]) -> None:
     with drifted(drawn) as here:
@@ -125,7 +125,7 @@ def test_after_apply_live_is_what_was_wanted_and_a_second_plan_is_empty(drawn: d
         assert plan(here, drawn) == ()
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(case, st.data())
 def test_a_half_approved_plan_changes_exactly_its_half(drawn: dict[str, Any], data: Any) -> None:
     with drifted(drawn) as here:

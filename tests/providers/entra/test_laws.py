@@ -111,7 +111,7 @@ def effect(case: Case, chosen: list[Action]) -> tuple[frozenset[str], frozenset[
     return frozenset(held["member"]), frozenset(held["owner"])
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(st.lists(cases, min_size=1, max_size=3), st.data())
 def test_laws(estate: Tenant, some: list[Case], data: st.DataObject) -> None:
     for case in some:

@@ -49,13 +49,13 @@ def example(law: Any, here: Lake, data: st.DataObject) -> None:
     law.hypothesis.inner_test(here, data)
 
 
-@settings(max_examples=25, phases=laws.QUICK)
+@settings(max_examples=12, phases=laws.QUICK)
 @given(data=st.data())
 def test_half_of_a_plan_does_exactly_its_half(here: Lake, data: st.DataObject) -> None:
     example(laws.test_half_of_a_plan_does_exactly_its_half, here, data)
 
 
-@settings(max_examples=25, phases=laws.QUICK)
+@settings(max_examples=12, phases=laws.QUICK)
 @given(data=st.data())
 def test_a_whole_plan_leaves_nothing_to_do(here: Lake, data: st.DataObject) -> None:
     example(laws.test_a_whole_plan_leaves_nothing_to_do, here, data)
@@ -71,7 +71,7 @@ def of_one_verb(here: Lake, data: st.DataObject) -> list[Action]:
     return [action for action in alike if data.draw(st.integers(0, 3), label="chosen")]
 
 
-@settings(max_examples=40, phases=laws.QUICK)
+@settings(max_examples=15, phases=laws.QUICK)
 @given(data=st.data())
 def test_killed_anywhere_the_next_run_ends_where_one_run_would_have(
     here: Lake, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
