@@ -48,7 +48,8 @@ class Walk:
             missing = [Listed(name, None, True) for name in self.catch.missing()]
             self.catch.add(await self.asker.controls(missing))
         except Exception:
-            # What comes instead of it meets these paths again.
+            # What comes instead of it meets these paths again.  An interruption is no Exception: what was met
+            # stays counted then, for the checkpoint.
             self._forget()
             raise
         return self.catch
