@@ -61,8 +61,9 @@ class FolderStore:
 
         found = [
             (Path(place) / name).relative_to(self.folder).as_posix()
-            for place, _, names in os.walk(self.folder, onerror=unreadable)
-            for name in names
+            for place, folders, files in os.walk(self.folder, onerror=unreadable)
+            # A folder of that name is none of ours; taken for a journal it is an error, which is what it is.
+            for name in (*folders, *files)
             if name.endswith(".jsonl")
         ]
         return sorted(found)
