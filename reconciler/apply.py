@@ -144,8 +144,9 @@ def _why_deferred(unmet: Sequence[str], run: _Run) -> str:
     what = (
         f"{need.verb} {need.attribute.principal or need.address} on {need.address}" if need else unmet[0][:12]
     )
-    state = _status(unmet[0], run)
-    return f"waits for {what}, which is {state or 'not approved'}; nothing was sent"
+    refused = any(outcome.action == unmet[0] for outcome in run.approved.refused)
+    state = _status(unmet[0], run) or ("refused" if refused else "not approved")
+    return f"waits for {what}, which is {state}; nothing was sent"
 
 
 def _send(actions: Sequence[Action], run: _Run) -> dict[str, Outcome]:
@@ -203,7 +204,8 @@ def _verify(actions: Sequence[Action], said: Mapping[str, Outcome], run: _Run) -
     for action in doubtful:
         outcome = said.get(action.id)
         if seen[action.id]:
-            run.end(action, Status.VERIFIED, outcome.remark if outcome else "")
+            remarks = (outcome.remark if outcome else "", run.approved.remarks.get(action.id, ""))
+            run.end(action, Status.VERIFIED, "; ".join(filter(None, remarks)))
         else:
             run.end(action, Status.UNKNOWN, _not_seen(outcome))
     run.hands.journal.settle(run.hands.now(), [run.ended[action.id] for action in actions])

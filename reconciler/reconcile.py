@@ -12,12 +12,12 @@ from fnmatch import fnmatchcase
 
 from reconciler.apply import Hands, apply
 from reconciler.core.approval import Court, approve, narrowed
-from reconciler.core.chosen import reordered
+from reconciler.core.chosen import Ground, consented
 from reconciler.core.desired import Frame
 from reconciler.core.diff import Drift, diff
 from reconciler.core.guardrails import Docket, judge, succeeded
-from reconciler.core.model import Finding, Gap, Identity, Kind, Live, Presence
-from reconciler.core.moments import unbroken, violations
+from reconciler.core.model import Finding, Gap, Identity, Live, Presence
+from reconciler.core.moments import violations
 from reconciler.core.order import arrange, takes_away
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan, Violation
 from reconciler.core.planfile import sealed
@@ -47,9 +47,8 @@ class Planned:
     """Live state as it was compared."""
     seen: Live
     """Live state as it was read, before recent writes were believed over stale readings."""
-    kinds: Mapping[str, Kind]
-    lenient: Mapping[str, frozenset[str]]
-    """See `core.order.Order.lenient`."""
+    ground: Ground
+    """What the plan's order was found from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +110,8 @@ def plan(
         managed=drift.managed,
         readings=tuple(sorted(live.readings, key=lambda each: (each.place, each.reader))),
     )
-    return Planned(
-        plan=sealed(made), desired=desired, live=live, seen=seen, kinds=cloud.kinds, lenient=ordered.lenient
-    )
+    ground = Ground(kinds=cloud.kinds, wanted=desired.wanted, live=live, lenient=ordered.lenient)
+    return Planned(plan=sealed(made), desired=desired, live=live, seen=seen, ground=ground)
 
 
 def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands) -> Applied:
@@ -121,12 +119,12 @@ def carry_out(planned: Planned, judged: Court, saved: Plan | None, hands: Hands)
 
     With a saved plan, only what that plan holds as well.
     """
-    approved = approve(planned.plan, judged)
-    if saved is not None:
-        approved = narrowed(approved, saved, judged.spent)
-    approved = reordered(
-        unbroken(approved), planned.lenient, planned.kinds, planned.desired.wanted, planned.live
-    )
+
+    def kept(whole: Plan) -> ApprovedPlan:
+        approved = approve(whole, judged)
+        return approved if saved is None else narrowed(approved, saved, judged.spent)
+
+    approved = consented(planned.plan, kept, planned.ground)
     return Applied(approved=approved, outcomes=(*approved.refused, *apply(approved, hands)))
 
 

@@ -1,45 +1,80 @@
 """Order what was approved of a plan for itself: what nobody approved happens neither before nor after.
 
-Its law: nothing is taken away before what replaces it, approved or not.  What would only keep somebody from
-being let in for a moment is not waited for where nobody approved it: he is let in by what stays.
+Its law: nothing is taken away before what replaces it, approved or not, and no part of a plan leads through a
+bad moment that nobody consented to.  What would only keep somebody from being let in for a moment is not
+waited for where nobody approved it: he is let in by what stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.core.model import Kind, Live, Wanted
+from reconciler.core.moments import BAD_MOMENT, Knot, unbroken, violations
 from reconciler.core.order import arrange
-from reconciler.core.plan import Action, ApprovedPlan
+from reconciler.core.plan import Action, ApprovedPlan, Plan
 
 
-def reordered(
-    approved: ApprovedPlan,
-    lenient: Mapping[str, frozenset[str]],
-    kinds: Mapping[str, Kind],
-    wanted: Sequence[Wanted],
-    live: Live,
-) -> ApprovedPlan:
-    """The same actions, in an order without a bad moment as measured by what they alone come to.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a plan's order was found from, and what of it a part of the plan may do without."""
 
-    Where there is none, that of the whole plan stands: then somebody may gain or lose for a moment what the
-    rest of the plan would give or take for good.
+    kinds: Mapping[str, Kind]
+    wanted: Sequence[Wanted] = ()
+    live: Live
+    lenient: Mapping[str, frozenset[str]]
+    """See `core.order.Order.lenient`."""
+
+
+def consented(plan: Plan, approve: Callable[[Plan], ApprovedPlan], ground: Ground) -> ApprovedPlan:
+    """What is approved of a plan, in an order without a bad moment that nobody consented to.
+
+    Where what is approved has none by itself, the rule `bad-moment` speaks of these actions as it does of a
+    whole plan, and `approve` is asked again: they are refused unless it is overridden for each of them.
     """
-    if len(approved.actions) == len(approved.plan.actions):
-        return approved
-    ids = {action.id for action in approved.actions}
-    actions = [_firm(action, lenient.get(action.id, frozenset()) - ids) for action in approved.actions]
+    while True:
+        approved = unbroken(approve(plan))
+        if len(approved.actions) == len(plan.actions):
+            return approved
+        part, knots = _arranged(approved, ground)
+        if not knots:
+            return part
+        asked = _asked(approved)
+        left = [action for action in plan.actions if action.id not in asked]
+        told = violations(knots, ground.kinds, left)
+        plan = replace(plan, violations=(*plan.violations, *told))
+
+
+def _arranged(approved: ApprovedPlan, ground: Ground) -> tuple[ApprovedPlan, list[Knot]]:
+    """What is approved in its own order, and those knots in it that not everybody consented to."""
+    present = {action.id: action for action in approved.plan.actions}
+    asked = _asked(approved)
+    actions, remarks = [], {}
+    for action in approved.actions:
+        passed = ground.lenient.get(action.id, frozenset()).intersection(action.needs) - asked
+        actions.append(_without(action, passed))
+        if passed:
+            remarks[action.id] = _remark([present[ident] for ident in sorted(passed)])
     sent = _sent(actions)
-    found = arrange(sent, kinds, wanted, live)
-    knotted = {action.id for knot in found.knots for action in knot.actions}
-    again = {action.id: action for action in found.actions if action.id not in knotted}
+    found = arrange(sent, ground.kinds, ground.wanted, ground.live)
+    again = {action.id for action in found.actions}
     rest = [action for action in actions if action.id not in again]
-    return replace(approved, actions=(*again.values(), *rest))
+    part = replace(approved, actions=(*found.actions, *rest), remarks=remarks)
+    return part, [knot for knot in found.knots if not _overridden(knot, approved)]
 
 
-def _firm(action: Action, left_out: frozenset[str]) -> Action:
-    if left_out.isdisjoint(action.needs):
+def _asked(approved: ApprovedPlan) -> set[str]:
+    """What somebody approved, be it that it was refused."""
+    return {action.id for action in approved.actions} | {outcome.action for outcome in approved.refused}
+
+
+def _overridden(knot: Knot, approved: ApprovedPlan) -> bool:
+    return all(BAD_MOMENT in approved.consents[action.id].overrides for action in knot.actions)
+
+
+def _without(action: Action, left_out: frozenset[str]) -> Action:
+    if not left_out:
         return action
     return replace(action, needs=tuple(need for need in action.needs if need not in left_out))
 
@@ -53,3 +88,14 @@ def _sent(actions: Sequence[Action]) -> list[Action]:
         if len(kept) == len(left):
             return kept
         left = kept
+
+
+def _remark(passed: Sequence[Action]) -> str:
+    """What somebody who approved a grant has to know of the removals that nobody approved."""
+    first = passed[0]
+    more = f" and {len(passed) - 1} more" if len(passed) > 1 else ""
+    who = first.attribute.principal or first.attribute.role
+    return (
+        f"{first.verb} {who} on {first.address}{more} was to come first and is not approved: "
+        "whoever would have lost the way to this by that now holds it as well"
+    )

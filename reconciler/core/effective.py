@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, islice, product
+from itertools import combinations, product
+from math import prod
 from typing import NamedTuple
 
-from reconciler.core.holdings import EVERYBODY, Holdings, Line, Target, is_group
+from reconciler.core.holdings import EVERYBODY, Entry, Holdings, Line, Target, is_group
 from reconciler.core.model import Kind, Value
-from reconciler.core.routes import ALWAYS, NEVER, Routes, Rule, both, either, once, rule, until
+from reconciler.core.routes import ALWAYS, NEVER, UNKNOWN, Routes, Rule, both, either, once, rule, until
 
-WORLDS = 16
-"""Of a tree whose paths hold different rights, combinations that are looked at."""
+WORLDS = 64
+"""Of a tree whose paths hold different rights, combinations that are looked at for one person."""
+GATES = 4
+"""Changing places on the way to a thing of which every choice is looked at; of more, up to two, and all."""
 STRANGER_ALONE = "user:"
 STRANGER = ""
 """Somebody of whom nothing is known but that they may be in groups whose members are not."""
@@ -74,7 +77,10 @@ class _Edge(NamedTuple):
 
 
 NO_ENTRY = _Edge(False, False, False, False, -1)
-Edges = Mapping[str, _Edge]
+Edges = Mapping[str, tuple[_Edge, ...]]
+"""By principal what its entry comes to; several where the paths of a tree hold different ones."""
+World = Mapping[str, _Edge]
+"""The entries of one list as a path holds them that somebody may come to."""
 
 
 class _Clause(NamedTuple):
@@ -108,28 +114,20 @@ def _crowded(holdings: Holdings, target: Target) -> bool:
 
 
 def _atoms(holdings: Holdings, target: Target) -> Iterator[tuple[list[_Clause], Value]]:
-    """Every part of a right on a target, in every way in which it may have to be looked at."""
+    """Every part of a right on a target, with every choice of ways to it."""
     kind = holdings.kinds[target.address.kind]
     line = holdings.line(target)
     gate_sets = list(_gate_sets(holdings, target, kind))
     seen: set[tuple[object, ...]] = set()
-    for starts in _worlds(line):
-        for part, value in sorted(_parts(kind, target.role, line).items()):
-            edges = _edges(line, starts, kind, target.role, part)
-            look = tuple(sorted(edges.items()))
-            if look in seen:
-                continue
-            seen.add(look)
-            own = _Clause((edges,), kind.own_first)
-            for gates in gate_sets:
-                yield [own, *gates], value
-
-
-def _worlds(line: Line) -> Iterator[Mapping[str, Value | None]]:
-    """What the paths of a tree may hold to begin with, where they disagree."""
-    mixed = {who: entry.starts for who, entry in line.items() if len(entry.starts) > 1}
-    for chosen in islice(product(*mixed.values()), WORLDS):
-        yield dict(zip(mixed, chosen, strict=True))
+    for part, value in sorted(_parts(kind, target.role, line).items()):
+        edges = _edges(line, kind, target.role, part)
+        look = tuple(sorted(edges.items()))
+        if look in seen:
+            continue
+        seen.add(look)
+        own = _Clause((edges,), kind.own_first)
+        for gates in gate_sets:
+            yield [own, *gates], value
 
 
 def _parts(kind: Kind, role: str, line: Line) -> dict[str, Value]:
@@ -142,26 +140,33 @@ def _parts(kind: Kind, role: str, line: Line) -> dict[str, Value]:
     return parts
 
 
-def _edges(
-    line: Line, starts: Mapping[str, Value | None], kind: Kind, role: str, part: str
-) -> dict[str, _Edge]:
-    edges = {}
+def _edges(line: Line, kind: Kind, role: str, part: str | None) -> Edges:
+    """What every entry of a list comes to; without a part, any right on it is enough."""
+    return {
+        who: tuple(dict.fromkeys(_edge(entry, start, kind, role, part) for start in entry.starts))
+        for who, entry in line.items()
+    }
+
+
+def _edge(entry: Entry, start: Value | None, kind: Kind, role: str, part: str | None) -> _Edge:
+    after, action = entry.move(start)
+    if part is None:
+        return _Edge(start is not None, after is not None, start is not None, after is not None, action)
+    # What is granted on one place of a tree alone outranks nothing below it.
     own = kind.passage.own if kind.passage else None
-    for who, entry in line.items():
-        start = starts.get(who, entry.starts[0])
-        after, action = entry.move(start)
-        had = part in kind.parts(role, start)
-        has = part in kind.parts(role, after)
-        # What is granted on one place of a tree alone outranks nothing below it.
-        there, stays = start not in (None, own), after not in (None, own)
-        edges[who] = _Edge(had, has, there, stays, action)
-    return edges
+    return _Edge(
+        had=part in kind.parts(role, start),
+        has=part in kind.parts(role, after),
+        there=start not in (None, own),
+        stays=after not in (None, own),
+        action=action,
+    )
 
 
 def _gate_sets(holdings: Holdings, target: Target, kind: Kind) -> Iterator[list[_Clause]]:
     """The ways to a thing, as far as they change: each may be open to somebody by what nobody has read."""
     gates = [gate for gate in _gates(holdings, target, kind) if _Atom(holdings, [gate]).changes()]
-    sizes = range(len(gates) + 1) if len(gates) < 3 else (0, 1, len(gates))
+    sizes = range(len(gates) + 1) if len(gates) <= GATES else (0, 1, 2, len(gates))
     for size in sizes:
         for chosen in combinations(gates, size):
             yield list(chosen)
@@ -190,26 +195,14 @@ def _gates(holdings: Holdings, target: Target, kind: Kind) -> Iterator[_Clause]:
             continue
         here = lists.setdefault(place, [])
         if not place or kind.passage is None:
-            here.append(_uniform(line, other, at.role, None))
+            here.append(_edges(line, other, at.role, None))
             continue
-        here.append(_uniform(line, other, at.role, kind.passage.part))
+        here.append(_edges(line, other, at.role, kind.passage.part))
         if at.address.locator == place:
-            here.append(_uniform(line, other, at.role, kind.passage.own))
+            here.append(_edges(line, other, at.role, kind.passage.own))
     for here in lists.values():
         if here:
             yield _Clause(tuple(here), False)
-
-
-def _uniform(line: Line, kind: Kind, role: str, part: str | None) -> Edges:
-    """The list as its first paths hold it; without a part, any right on it is enough."""
-    if part is not None:
-        return _edges(line, {}, kind, role, part)
-    edges = {}
-    for who, entry in line.items():
-        start = entry.starts[0]
-        after, action = entry.move(start)
-        edges[who] = _Edge(start is not None, after is not None, start is not None, after is not None, action)
-    return edges
 
 
 class _Atom:
@@ -224,39 +217,41 @@ class _Atom:
         listed = {who for edges in self.edges for who in edges if is_group(who)}
         self.cone = holdings.cone(listed)
         self.opaque = frozenset(group for group in self.cone if not holdings.known(group))
-        self.memo: dict[object, Routes] = {}
+        self.memo: dict[object, tuple[Rule, ...]] = {}
 
     def changes(self) -> bool:
         """Whether anything that leads here changes at all."""
-        return any(edge.had is not edge.has for edges in self.edges for edge in edges.values()) or any(
+        return any(edge.had is not edge.has for _, edge in self._every()) or any(
             self.holdings.flips(group) for group in self.cone
         )
+
+    def _every(self) -> Iterator[tuple[str, _Edge]]:
+        for edges in self.edges:
+            for who, variants in edges.items():
+                for edge in variants:
+                    yield who, edge
 
     def judge(self, target: Target, value: Value, found: Rules) -> None:
         """Add the rules of everybody whom two actions concern."""
         for person, everywhere in self._people():
-            routes = self._routes(person, everywhere)
-            made = rule(routes)
-            if made is not None:
+            for made in self._rules(person, everywhere):
                 found.add(made, Case(person, target, value))
 
     def _people(self) -> Iterator[tuple[str, bool]]:
         """Whom to look at; the flag says: as if they were in every group of unknown members."""
         touched, twice = 0, 0
-        losing = []
-        for who, edge in ((who, edge) for edges in self.edges for who, edge in edges.items()):
-            if edge.action < 0:
-                continue
-            bits = self.holdings.bits(who)
-            touched, twice = touched | bits, twice | touched & bits
-            if not is_group(who) and edge.had and not edge.has:
-                losing.append(who)
+        for edges in self.edges:
+            for who, variants in edges.items():
+                if any(edge.action >= 0 for edge in variants):
+                    bits = self.holdings.bits(who)
+                    touched, twice = touched | bits, twice | touched & bits
         for group in sorted(self.cone):
             for child in self.holdings.flips(group):
                 bits = self.holdings.bits(child)
                 touched, twice = touched | bits, twice | touched & bits
         # Not where one right is held across many things: unknown people would tie all tenants together.
         if self.opaque and touched and self.here:
+            losing = {who for who, edge in self._every() if edge.had and not edge.has and not is_group(who)}
             for person in sorted({STRANGER, *losing}):
                 yield person, True
         if twice < 0:
@@ -272,14 +267,38 @@ class _Atom:
             everybody |= self.holdings.bits(who)
         return everybody
 
-    def _routes(self, person: str, everywhere: bool) -> Routes:
+    def _rules(self, person: str, everywhere: bool) -> tuple[Rule, ...]:
         joined = self._joined(person, everywhere)
         own = tuple(edges.get(person) for edges in self.edges)
         key = (own, tuple(sorted(joined.items())))
         known = self.memo.get(key)
         if known is None:
-            known = self.memo[key] = self._whole(person, self._spread(joined))
+            known = self.memo[key] = tuple(self._judged(person, joined))
         return known
+
+    def _judged(self, person: str, joined: Mapping[str, Routes]) -> Iterator[Rule]:
+        """One rule for each way in which what concerns somebody may lie on a path."""
+        into = self._spread(joined)
+        about = sorted({person, *into})
+        lists = [{who: edges[who] for who in about if who in edges} for edges in self.edges]
+        actions = self._actions(lists, joined, into)
+        if prod(len(variants) for edges in lists for variants in edges.values()) > WORLDS:
+            ways = [UNKNOWN]
+        else:
+            ways = [self._whole(person, into, worlds) for worlds in _worlds(lists)]
+        for routes in dict.fromkeys(ways):
+            made = rule(routes, actions)
+            if made is not None:
+                yield made
+
+    def _actions(
+        self, lists: Sequence[Edges], joined: Mapping[str, Routes], into: Mapping[str, Routes]
+    ) -> frozenset[int]:
+        """Every action that has a say in what somebody holds who is in these groups."""
+        links = [link for child in into for parent, link in self.cone.get(child, ()) if parent in into]
+        routes = (route for link in (*joined.values(), *links) for route in link)
+        own = (edge.action for edges in lists for variants in edges.values() for edge in variants)
+        return frozenset().union(*(each for route in routes for each in route), filter(_is_action, own))
 
     def _joined(self, person: str, everywhere: bool) -> dict[str, Routes]:
         """The groups of the cone that somebody is in, or comes into, themselves."""
@@ -306,24 +325,38 @@ class _Atom:
                     queue.append(parent)
         return into
 
-    def _whole(self, person: str, into: Mapping[str, Routes]) -> Routes:
+    def _whole(self, person: str, into: Mapping[str, Routes], worlds: Iterator[World]) -> Routes:
         whole = ALWAYS
         for clause in self.clauses:
             held = NEVER
-            for edges in clause.edges:
-                held = either(held, _listed(edges, person, into, clause.own_first))
+            for _ in clause.edges:
+                held = either(held, _listed(next(worlds), person, into, clause.own_first))
             whole = both(whole, held)
             if not whole:
                 break
         return whole
 
 
-def _listed(edges: Edges, person: str, into: Mapping[str, Routes], own_first: bool) -> Routes:
+def _is_action(number: int) -> bool:
+    return number >= 0
+
+
+def _worlds(lists: Sequence[Edges]) -> Iterator[Iterator[World]]:
+    """Every choice of one variant for each entry of these lists."""
+    names = [(place, who) for place, edges in enumerate(lists) for who in edges]
+    for chosen in product(*(lists[place][who] for place, who in names)):
+        worlds: list[dict[str, _Edge]] = [{} for _ in lists]
+        for (place, who), edge in zip(names, chosen, strict=True):
+            worlds[place][who] = edge
+        yield iter(worlds)
+
+
+def _listed(world: World, person: str, into: Mapping[str, Routes], own_first: bool) -> Routes:
     """When one list of entries gives the part to somebody who is in these groups."""
-    own = edges.get(person, NO_ENTRY) if not is_group(person) else NO_ENTRY
+    own = world.get(person, NO_ENTRY) if not is_group(person) else NO_ENTRY
     shared = NEVER
     for group, routes in into.items():
-        edge = edges.get(group)
+        edge = world.get(group)
         if edge is not None:
             shared = either(shared, both(routes, edge.routes))
     if own_first:

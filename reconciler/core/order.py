@@ -201,10 +201,16 @@ class _Weighing:
                 )
                 for first, following, broken in moments(knot, about, self.found.chain[knot[0]])
             ],
+            sure=self.found.unsure.isdisjoint(knot) and not any(rule.unknown for rule in about),
         )
 
     def _broken(self, rule: Rule) -> Broken:
-        return Broken(case=self.rules.cases[rule], kept=rule.kept, people=self.rules.people[rule])
+        return Broken(
+            case=self.rules.cases[rule],
+            kept=rule.kept,
+            people=self.rules.people[rule],
+            unknown=bool(rule.unknown),
+        )
 
 
 def _waiting(action: Action, reason: str) -> Blocked:

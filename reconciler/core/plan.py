@@ -159,3 +159,5 @@ class ApprovedPlan:
     """Approved actions that may not be sent, with the reason: spent, over a guardrail, self-approved."""
     consents: Mapping[str, Consented] = field(default_factory=dict)
     """By action id, the approval that carries it."""
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    """By action id, what has to be known of it once it is done."""

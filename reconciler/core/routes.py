@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 LIMIT = 256
-"""Routes of one person to one right that are looked at, those of the fewest actions first."""
+"""Routes of one person to one right that are looked at: of more, nobody knows when one of them is open."""
 
 
 class Route(NamedTuple):
@@ -35,6 +35,8 @@ STANDING = Route(NOTHING, NOTHING)
 """A route on which nothing changes."""
 ALWAYS: Routes = frozenset({STANDING})
 NEVER: Routes = frozenset()
+UNKNOWN: Routes = frozenset({Route(frozenset({-1}), frozenset({-1}))})
+"""More routes than are looked at: what is between before and after is not known."""
 
 
 def once(action: int) -> Routes:
@@ -51,7 +53,11 @@ def either(one: Routes, two: Routes) -> Routes:
     """Held if one of the two is."""
     if one is two or not two:
         return one
-    return minimal(one | two) if one else two
+    if not one:
+        return two
+    if ALWAYS in (one, two):
+        return ALWAYS
+    return UNKNOWN if UNKNOWN in (one, two) else minimal(one | two)
 
 
 def both(one: Routes, two: Routes) -> Routes:
@@ -60,12 +66,16 @@ def both(one: Routes, two: Routes) -> Routes:
         return two
     if two == ALWAYS:
         return one
+    if not one or not two:
+        return NEVER
+    if UNKNOWN in (one, two):
+        return UNKNOWN
     joined = (Route(a.adds | b.adds, a.removals | b.removals) for a in one for b in two)
     return minimal(route for route in joined if route.adds.isdisjoint(route.removals))
 
 
 def minimal(routes: Iterable[Route]) -> Routes:
-    """These routes without those that another one makes needless."""
+    """These routes without those that another one makes needless; UNKNOWN when too many are left."""
     found = set(routes)
     if STANDING in found:
         return ALWAYS
@@ -74,9 +84,9 @@ def minimal(routes: Iterable[Route]) -> Routes:
     kept: list[Route] = []
     for route in sorted(found, key=_size):
         if not any(each.adds <= route.adds and each.removals <= route.removals for each in kept):
-            kept.append(route)
             if len(kept) == LIMIT:
-                break
+                return UNKNOWN
+            kept.append(route)
     return frozenset(kept)
 
 
@@ -95,18 +105,33 @@ class Rule(NamedTuple):
     kept: bool
     """True for a right that is held before and after; False for one that is held neither before nor after."""
     routes: tuple[Route, ...]
+    unknown: frozenset[int] = NOTHING
+    """Actions of which nobody knows what some without the others come to; there are no routes then."""
 
     def actions(self) -> frozenset[int]:
         """Every action that has a say in it."""
-        return frozenset().union(*(each for route in self.routes for each in route))
+        return self.unknown.union(*(each for route in self.routes for each in route))
 
     def broken(self, done: Collection[int]) -> bool:
-        """Whether it is broken once exactly these actions are done."""
+        """Whether it is broken, or may be, once exactly these actions are done."""
+        if self.unknown:
+            return not self.unknown.isdisjoint(done) and not self.unknown.issubset(done)
         return self.kept is not any(route.is_open(done) for route in self.routes)
 
+    def is_harmed_by(self, action: int) -> bool:
+        """Whether doing this action may ever break it."""
+        if self.unknown:
+            return action in self.unknown
+        return any(action in (route.removals if self.kept else route.adds) for route in self.routes)
 
-def rule(routes: Routes) -> Rule | None:
-    """What the order of actions has to mind of a right; None where no order can do wrong."""
+
+def rule(routes: Routes, actions: frozenset[int]) -> Rule | None:
+    """What the order of actions has to mind of a right; None where no order can do wrong.
+
+    `actions` are all that have a say in it, for when there are too many routes to tell.
+    """
+    if routes == UNKNOWN:
+        return Rule(False, (), actions)
     if routes == ALWAYS or not routes:
         return None
     before = any(not route.adds for route in routes)

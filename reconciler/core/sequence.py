@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 
+from reconciler.core.knots import Knot
 from reconciler.core.routes import Rule
 
 STATES = 4_000
-"""States of one knot that are looked at before it counts as one without a good order."""
+"""States of one part that are looked at before it counts as one without a good order."""
+TRIES = 400_000
+"""Steps that are tried in the search of one part; each takes some microseconds."""
+ROUNDS = 32
+"""Whole passes that begin anew with what the last one left."""
 
 Musts = Mapping[int, Collection[int]]
 """By action, those that must be done before it whatever the rules say."""
@@ -32,14 +36,16 @@ class Arranged:
     chain: dict[int, set[int]] = field(default_factory=dict)
     """By action of a knot, what goes before it."""
     knots: list[tuple[int, ...]] = field(default_factory=list)
-    """Actions for which there is no good order, each in the order of the shortest bad moment."""
+    """Actions for which no good order was found, each in the order of the shortest bad moment."""
+    unsure: set[int] = field(default_factory=set)
+    """Actions of knots for which there may be a good order: the search ended before all were looked at."""
 
 
 def sequence(order: Iterable[int], rules: Sequence[Rule], musts: Musts) -> Arranged:
     """Look for an order of these actions, the given one where it does no harm.
 
-    First whole passes, in which every action is done that can be; then, where actions are left, a bounded
-    search among those that hang together.
+    First whole passes, in which every action is done that can be; then, where actions are left, passes that
+    begin with these, and a bounded search among those that hang together.
     """
     return _Search(list(order), rules, musts).run()
 
@@ -51,9 +57,13 @@ class _Search:
         self.rules = rules
         self.musts = musts
         self.touched: dict[int, list[int]] = {}
+        self.harmful: set[int] = set()
+        """Actions that may break a rule at some time: all others can be done as soon as they may."""
         for number, rule in enumerate(rules):
             for action in rule.actions():
                 self.touched.setdefault(action, []).append(number)
+                if rule.is_harmed_by(action):
+                    self.harmful.add(action)
         involved = self._involved()
         self.order = [action for action in order if action in involved]
         self.rank = {action: place for place, action in enumerate(self.order)}
@@ -83,12 +93,28 @@ class _Search:
             if not left:
                 self._explain(begun, ())
                 continue
-            good = self._search(part)
+            good = self._anew(part, left)
+            good, sure = (good, True) if good else self._search(part)
             if good is not None:
                 self._explain(good, ())
-            else:
-                self._explain(begun, left)
+                continue
+            if not sure:
+                self.found.unsure.update(left)
+            self._explain(begun, left)
         return self.found
+
+    def _anew(self, part: Sequence[int], left: Sequence[int]) -> list[int] | None:
+        """A good order of a part by beginning with what was left the last time, pass after pass."""
+        order = list(part)
+        for _ in range(ROUNDS):
+            late = set(left)
+            order = [*left, *(action for action in order if action not in late)]
+            chosen = self.pass_through(order, set())
+            if len(chosen) == len(part):
+                return chosen
+            done = set(chosen)
+            left = [action for action in order if action not in done]
+        return None
 
     def pass_through(self, actions: Iterable[int], done: set[int]) -> list[int]:
         """Do whatever can be done, pass after pass, until nothing moves; what was done, in order."""
@@ -137,31 +163,48 @@ class _Search:
             parts.setdefault(top(action), []).append(action)
         return list(parts.values())
 
-    def _search(self, part: Sequence[int]) -> list[int] | None:
-        """A good order of a part by going back where it leads nowhere; None within the bound."""
+    def _search(self, part: Sequence[int]) -> tuple[list[int] | None, bool]:
+        """A good order of a part, by going back where it leads nowhere; and whether None is the last word."""
         seen: set[frozenset[int]] = set()
         done: set[int] = set()
         chosen: list[int] = []
-        stack = [iter(part)]
+        tries = 0
+        stack = [self._steps(part, done)]
         while stack:
-            action = next((each for each in stack[-1] if each not in done and self._may(each, done)), None)
-            if action is not None:
-                state = frozenset(done | {action})
-                if state in seen:
-                    continue
-                if len(seen) >= STATES:
-                    return None
-                seen.add(state)
-                done.add(action)
-                chosen.append(action)
-                if len(chosen) == len(part):
-                    return chosen
-                stack.append(iter(part))
+            action = next(stack[-1], None)
+            if action is None:
+                stack.pop()
+                if chosen:
+                    done.discard(chosen.pop())
                 continue
-            stack.pop()
-            if chosen:
-                done.discard(chosen.pop())
-        return None
+            tries += len(part) - len(done)
+            state = frozenset(done | {action})
+            if state in seen:
+                continue
+            if len(seen) >= STATES or tries > TRIES:
+                return None, False
+            seen.add(state)
+            done.add(action)
+            chosen.append(action)
+            if len(chosen) == len(part):
+                return chosen, True
+            stack.append(self._steps(part, done))
+        return None, True
+
+    def _steps(self, part: Sequence[int], done: set[int]) -> Iterator[int]:
+        """What may be done next.
+
+        What harms nothing is done at once and is no choice: an order in which it comes later stays good when
+        it is moved to here.
+        """
+        waiting = [action for action in part if action not in done]
+        for action in waiting:
+            if action not in self.harmful and self._may(action, done):
+                yield action
+                return
+        for action in waiting:
+            if action in self.harmful and self._may(action, done):
+                yield action
 
     def _explain(self, good: Sequence[int], left: Sequence[int]) -> None:
         """Say what each action of a good beginning needs, and chain up what is left."""
@@ -180,54 +223,12 @@ class _Search:
             if cuts:
                 self.found.cuts[action] = cuts
         for part in self._parts(left):
-            knot = self._least(part, done)
+            knot = Knot(part, done, self.rules, self.touched, self.musts).shortest()
             rules = {number for action in knot for number in self.touched.get(action, ())}
             first = {each for number in rules for each in self.rules[number].actions() if each in place}
             self.found.knots.append(tuple(knot))
             for before, action in zip((None, *knot), knot, strict=False):
                 self.found.chain[action] = first if before is None else {before}
-
-    def _least(self, part: Sequence[int], done: set[int]) -> list[int]:
-        """The order of a knot with the shortest bad moment; of several, one that lets nobody in."""
-        start: frozenset[int] = frozenset()
-        costs: dict[frozenset[int], tuple[int, int, int]] = {}
-        heap: list[tuple[tuple[int, int, int], tuple[int, ...], frozenset[int]]] = [((0, 0, 0), (), start)]
-        while heap and len(costs) < STATES:
-            cost, path, state = heappop(heap)
-            if state in costs:
-                continue
-            costs[state] = cost
-            if len(path) == len(part):
-                return [part[each] for each in path]
-            for number, action in enumerate(part):
-                after = state | {action}
-                if action in state or after in costs or not self._free(action, done, state):
-                    continue
-                bad, open_, many = self._badness(part, done | after)
-                whole = (cost[0] + bad, cost[1] + open_, cost[2] + many)
-                heappush(heap, (whole, (*path, number), after))
-        return self._forced(part, done)
-
-    def _free(self, action: int, done: Collection[int], state: Collection[int]) -> bool:
-        return all(must in done or must in state for must in self.musts.get(action, ()))
-
-    def _badness(self, part: Iterable[int], done: set[int]) -> tuple[int, int, int]:
-        numbers = {number for action in part for number in self.touched.get(action, ())}
-        broken = [self.rules[number] for number in numbers if self.rules[number].broken(done)]
-        return int(bool(broken)), int(any(not rule.kept for rule in broken)), len(broken)
-
-    def _forced(self, part: Sequence[int], done: set[int]) -> list[int]:
-        """An order of a knot that is too large to search: always the step that harms least."""
-        state = set(done)
-        path: list[int] = []
-        waiting = list(part)
-        while waiting:
-            free = [each for each in waiting if self._free(each, state, ())] or waiting
-            best = min(free, key=lambda each: self._badness(part, state | {each}))
-            waiting.remove(best)
-            state.add(best)
-            path.append(best)
-        return path
 
 
 def _keep(rule: Rule, action: int, done: set[int], needs: set[int]) -> None:

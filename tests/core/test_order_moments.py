@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.chosen import reordered
-from reconciler.core.model import Address
+from reconciler.core.approval import approve
+from reconciler.core.chosen import Ground, consented
+from reconciler.core.moments import BAD_MOMENT, violations
 from reconciler.core.order import Order, arrange
-from reconciler.core.plan import Action, ApprovedPlan, Plan
-from tests.core.moving import KINDS, THINGS, Motion, bad, good_moments, has_good_order, motions, subsets
+from reconciler.core.plan import Action, Plan
+from tests.core.courts import court
+from tests.core.moving import (
+    KINDS,
+    THINGS,
+    Motion,
+    bad,
+    crossings,
+    good_moments,
+    has_good_order,
+    motions,
+    subsets,
+)
 
-each_estate = pytest.mark.parametrize("things", THINGS, ids=["groups", "workspace", "lake"])
+Draw = Callable[[int], st.SearchStrategy[Motion]]
+"""Motions of no more than so many actions."""
+DRAWN: dict[str, Draw] = {
+    "groups": partial(motions, THINGS[0]),
+    "workspace": partial(motions, THINGS[1]),
+    "lake": partial(motions, THINGS[2]),
+    "crossings": crossings,
+}
+each_estate = pytest.mark.parametrize("drawn", DRAWN.values(), ids=list(DRAWN))
 NOTHING = (frozenset[object](), frozenset[object]())
 
 
@@ -32,8 +53,8 @@ def knotted(found: Order) -> set[str]:
 @each_estate
 @settings(max_examples=25)
 @given(data=st.data())
-def test_no_order_that_heeds_needs_has_a_bad_moment(things: Sequence[Address], data: st.DataObject) -> None:
-    motion = data.draw(motions(things, 8))
+def test_no_order_that_heeds_needs_has_a_bad_moment(drawn: Draw, data: st.DataObject) -> None:
+    motion = data.draw(drawn(8))
     found = ordered(motion)
     assert sorted(each.id for each in found.actions) == sorted(each.id for each in motion.actions)
     knot = knotted(found)
@@ -46,8 +67,8 @@ def test_no_order_that_heeds_needs_has_a_bad_moment(things: Sequence[Address], d
 @each_estate
 @settings(max_examples=40)
 @given(data=st.data())
-def test_a_good_order_is_found_where_there_is_one(things: Sequence[Address], data: st.DataObject) -> None:
-    motion = data.draw(motions(things, 6))
+def test_a_good_order_is_found_where_there_is_one(drawn: Draw, data: st.DataObject) -> None:
+    motion = data.draw(drawn(6))
     found = ordered(motion)
     if not found.knots:
         assert good_moments(motion, found.actions)
@@ -59,9 +80,9 @@ def test_a_good_order_is_found_where_there_is_one(things: Sequence[Address], dat
 @settings(max_examples=25)
 @given(data=st.data(), chance=st.randoms(use_true_random=False))
 def test_the_order_depends_on_nothing_but_the_actions(
-    things: Sequence[Address], data: st.DataObject, chance: Random
+    drawn: Draw, data: st.DataObject, chance: Random
 ) -> None:
-    motion = data.draw(motions(things, 10))
+    motion = data.draw(drawn(10))
     shuffled: list[Action] = list(motion.actions)
     chance.shuffle(shuffled)
     found = ordered(motion)
@@ -72,27 +93,61 @@ def test_the_order_depends_on_nothing_but_the_actions(
         seen.add(action.id)
 
 
+def parts(actions: Sequence[Action]) -> st.SearchStrategy[list[Action]]:
+    """What somebody may approve of a plan: anything, or all of it but what is about one thing."""
+    if not actions:
+        return st.just([])
+    some = st.sets(st.sampled_from([each.id for each in actions])).map(
+        lambda ids: [each for each in actions if each.id in ids]
+    )
+    things = sorted({each.address for each in actions})
+    most = st.sampled_from(things).map(lambda out: [each for each in actions if each.address != out])
+    return st.one_of(some, most)
+
+
+@each_estate
+@settings(max_examples=50)
+@given(data=st.data())
+def test_no_part_of_a_plan_has_a_bad_moment_without_consent(drawn: Draw, data: st.DataObject) -> None:
+    motion = data.draw(drawn(7))
+    found = ordered(motion)
+    chosen = data.draw(parts(found.actions))
+    plan = Plan(
+        environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions,
+        violations=tuple(violations(found.knots, KINDS)),
+    )  # fmt: skip
+    ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
+    part = consented(plan, lambda plan: approve(plan, court(chosen)), ground)
+    refused = {each.action: each.reason for each in part.refused}
+    assert {each.id for each in part.actions} | refused.keys() == {each.id for each in chosen}
+    assert all("guardrail bad-moment" in reason for reason in refused.values())
+    ids = {each.id for each in chosen}
+    firm = {each.id: set(each.needs) - (found.lenient.get(each.id, frozenset()) - ids) for each in chosen}
+    assert all(firm[each.id] <= set(each.needs) for each in part.actions), "all else is only added to"
+    sent: list[Action] = []
+    for each in part.actions:
+        if set(each.needs) <= {one.id for one in sent}:
+            sent.append(each)
+    moved = replace(motion, after=motion.state(sent), actions=sent)
+    for done in subsets(sent):
+        assert bad(moved, done) == NOTHING
+
+
 @each_estate
 @settings(max_examples=25)
 @given(data=st.data())
-def test_what_is_approved_of_a_plan_has_no_bad_moment_by_itself(
-    things: Sequence[Address], data: st.DataObject
-) -> None:
-    motion = data.draw(motions(things, 7))
+def test_with_consent_to_bad_moments_all_that_is_approved_goes(drawn: Draw, data: st.DataObject) -> None:
+    motion = data.draw(drawn(7))
     found = ordered(motion)
-    chosen = [each for each in found.actions if data.draw(st.booleans())]
-    plan = Plan(environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions)
-    approved = ApprovedPlan(plan=plan, actions=tuple(chosen))
-    again = reordered(approved, found.lenient, KINDS, motion.wanted, motion.live)
-    assert {each.id for each in again.actions} == {each.id for each in chosen}
-    ids = {each.id for each in chosen}
-    firm = {each.id: set(each.needs) - (found.lenient.get(each.id, frozenset()) - ids) for each in chosen}
-    assert all(firm[each.id] <= set(each.needs) for each in again.actions), "all else is only added to"
-    sent: list[Action] = []
-    for each in again.actions:
-        if set(each.needs) <= {one.id for one in sent}:
-            sent.append(each)
-    part = replace(motion, after=motion.state(sent), actions=sent)
-    if found.knots or arrange(sent, KINDS, motion.wanted, motion.live).knots:
-        return
-    assert good_moments(part, sent)
+    chosen = data.draw(parts(found.actions))
+    whole = {each.id for each in chosen}
+    for knot in found.knots:
+        if not whole.issuperset(each.id for each in knot.actions):
+            whole -= {each.id for each in knot.actions}
+    plan = Plan(
+        environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions,
+        violations=tuple(violations(found.knots, KINDS)),
+    )  # fmt: skip
+    ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
+    part = consented(plan, lambda plan: approve(plan, court(chosen, {BAD_MOMENT: "agreed"})), ground)
+    assert {each.id for each in part.actions} == whole
