@@ -7,18 +7,17 @@ looked at, and only people for whom both do: one action alone leads from before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, product
-from math import prod
+from itertools import combinations
 from typing import NamedTuple
 
 from reconciler.core.holdings import EVERYBODY, Entry, Holdings, Line, Target, is_group
 from reconciler.core.model import Kind, Value
 from reconciler.core.routes import ALWAYS, NEVER, UNKNOWN, Routes, Rule, both, either, once, rule, until
 
-WORLDS = 64
-"""Of a tree whose paths hold different rights, combinations that are looked at for one person."""
+WAYS = 64
+"""Of a tree whose paths differ, ways in which one person may come by one right that are looked at."""
 GATES = 4
 """Changing places on the way to a thing of which every choice is looked at; of more, up to two, and all."""
 STRANGER_ALONE = "user:"
@@ -79,8 +78,8 @@ class _Edge(NamedTuple):
 NO_ENTRY = _Edge(False, False, False, False, -1)
 Edges = Mapping[str, tuple[_Edge, ...]]
 """By principal what its entry comes to; several where the paths of a tree hold different ones."""
-World = Mapping[str, _Edge]
-"""The entries of one list as a path holds them that somebody may come to."""
+Ways = tuple[Routes, ...]
+"""Each is how somebody comes by a right on some path: one, unless the paths of a tree differ."""
 
 
 class _Clause(NamedTuple):
@@ -282,14 +281,19 @@ class _Atom:
         about = sorted({person, *into})
         lists = [{who: edges[who] for who in about if who in edges} for edges in self.edges]
         actions = self._actions(lists, joined, into)
-        if prod(len(variants) for edges in lists for variants in edges.values()) > WORLDS:
-            ways = [UNKNOWN]
-        else:
-            ways = [self._whole(person, into, worlds) for worlds in _worlds(lists)]
-        for routes in dict.fromkeys(ways):
+        for routes in self._ways(person, into, iter(lists)):
             made = rule(routes, actions)
             if made is not None:
                 yield made
+
+    def _ways(self, person: str, into: Mapping[str, Routes], lists: Iterator[Edges]) -> Ways:
+        whole: Ways = (ALWAYS,)
+        for clause in self.clauses:
+            held: Ways = (NEVER,)
+            for _ in clause.edges:
+                held = _joined(either, held, _listed(next(lists), person, into, clause.own_first))
+            whole = _joined(both, whole, held)
+        return whole
 
     def _actions(
         self, lists: Sequence[Edges], joined: Mapping[str, Routes], into: Mapping[str, Routes]
@@ -325,40 +329,27 @@ class _Atom:
                     queue.append(parent)
         return into
 
-    def _whole(self, person: str, into: Mapping[str, Routes], worlds: Iterator[World]) -> Routes:
-        whole = ALWAYS
-        for clause in self.clauses:
-            held = NEVER
-            for _ in clause.edges:
-                held = either(held, _listed(next(worlds), person, into, clause.own_first))
-            whole = both(whole, held)
-            if not whole:
-                break
-        return whole
-
 
 def _is_action(number: int) -> bool:
     return number >= 0
 
 
-def _worlds(lists: Sequence[Edges]) -> Iterator[Iterator[World]]:
-    """Every choice of one variant for each entry of these lists."""
-    names = [(place, who) for place, edges in enumerate(lists) for who in edges]
-    for chosen in product(*(lists[place][who] for place, who in names)):
-        worlds: list[dict[str, _Edge]] = [{} for _ in lists]
-        for (place, who), edge in zip(names, chosen, strict=True):
-            worlds[place][who] = edge
-        yield iter(worlds)
+def _joined(join: Callable[[Routes, Routes], Routes], ones: Ways, others: Ways) -> Ways:
+    """What comes of any of these with any of those."""
+    found = dict.fromkeys(join(one, other) for one in ones for other in others)
+    return tuple(found) if len(found) <= WAYS else (UNKNOWN,)
 
 
-def _listed(world: World, person: str, into: Mapping[str, Routes], own_first: bool) -> Routes:
+def _listed(edges: Edges, person: str, into: Mapping[str, Routes], own_first: bool) -> Ways:
     """When one list of entries gives the part to somebody who is in these groups."""
-    own = world.get(person, NO_ENTRY) if not is_group(person) else NO_ENTRY
-    shared = NEVER
+    own = edges.get(person, (NO_ENTRY,)) if not is_group(person) else (NO_ENTRY,)
+    shared: Ways = (NEVER,)
     for group, routes in into.items():
-        edge = world.get(group)
-        if edge is not None:
-            shared = either(shared, both(routes, edge.routes))
-    if own_first:
-        shared = both(shared, own.outranked())
-    return either(own.routes, shared)
+        if group in edges:
+            shared = _joined(either, shared, tuple(both(routes, edge.routes) for edge in edges[group]))
+    held = dict.fromkeys(
+        either(edge.routes, both(routes, edge.outranked()) if own_first else routes)
+        for edge in own
+        for routes in shared
+    )
+    return tuple(held)
