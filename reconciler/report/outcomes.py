@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.core.model import Kind
 from reconciler.core.order import takes_away
@@ -37,6 +38,8 @@ NEXT = {
 WHO = 26
 """Columns for whom an action is about: ends are told one by one, so none knows how long the next name is."""
 INDENT = 13
+LONG = 120
+"""A reason of more characters is not said twice."""
 FAR = 20
 """After more ends than this, those that are no success are told once more: they have left the screen."""
 
@@ -72,7 +75,7 @@ def outcome_lines(
         again = [each for each in outcomes if each.status in NEXT and each not in approved.refused]
         lines += [line(), line(("heading", "Not done:"))] if again else []
         lines += [each for outcome in again for each in ended(by_id[outcome.action], outcome, kinds, columns)]
-    for outcome in approved.refused:
+    for outcome in _brief(approved.refused):
         action = by_id.get(outcome.action)
         if action:
             lines += ended(action, outcome, kinds, columns)
@@ -84,6 +87,16 @@ def outcome_lines(
         if any(outcome.status is status for outcome in outcomes):
             lines += wrapped("dim", text, 0, columns)
     return lines
+
+
+def _brief(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Those of one reason one after another, and a long reason once."""
+    alike: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        alike.setdefault(outcome.reason, []).append(outcome)
+    for reason, same in alike.items():
+        yield same[0]
+        yield from (replace(each, reason="as above") if len(reason) > LONG else each for each in same[1:])
 
 
 def _tallied(
@@ -126,7 +139,7 @@ def outcomes_markdown(approved: ApprovedPlan, outcomes: Iterable[Outcome], kinds
             f"- {text}" for status, text in NEXT.items() if any(each.status is status for each in told)
         ),
     ]
-    bad = [outcome for outcome in told if outcome.status is not Status.VERIFIED]
+    bad = list(_brief(outcome for outcome in told if outcome.status is not Status.VERIFIED))
     good = [outcome for outcome in told if outcome.status is Status.VERIFIED]
     sections = [
         Section(

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,8 @@ class Story:
             for line in path.read_text("utf-8").splitlines()
         ]
         announced = [each for each in lines if each["event"] == "announced"]
-        assert announced[-1]["overrides"] == step["recorded"]
+        last = max(announced, key=lambda each: datetime.fromisoformat(each["at"]))
+        assert last["overrides"] == step["recorded"]
 
     def _typed(self, arguments: list[str], code: int) -> None:
         self.told.append(f"\n$ reconciler {shlex.join(arguments)}")
