@@ -116,9 +116,18 @@ def approve(plan: Plan, court: Court) -> ApprovedPlan:
             consents[action.id] = verdict
         elif verdict:
             refused.append(Outcome(action=action.id, status=Status.REFUSED, reason=verdict))
-    refused.extend(_moved(plan, court, consents))
+    sought = {*consents, *(outcome.action for outcome in refused)}
+    for moved, now in _moved(plan, court, consents):
+        refused.append(moved)
+        sought.update(now)
     refused.extend(_blocked(plan, court))
-    return ApprovedPlan(plan=plan, actions=tuple(kept), refused=tuple(refused), consents=consents)
+    return ApprovedPlan(
+        plan=plan,
+        actions=tuple(kept),
+        refused=tuple(refused),
+        consents=consents,
+        sought=frozenset(sought),
+    )
 
 
 class _Ledger:
@@ -245,8 +254,10 @@ def _stands(violation: Violation) -> str:
     return f"guardrail {violation.rule}: {violation.text}"
 
 
-def _moved(plan: Plan, court: Court, consented: Mapping[str, Consented]) -> list[Outcome]:
-    """Consents that fit nothing any more because live state moved on to another value.
+def _moved(
+    plan: Plan, court: Court, consented: Mapping[str, Consented]
+) -> Iterator[tuple[Outcome, list[str]]]:
+    """Consents that fit nothing any more because live state moved on, each with ids of what is planned now.
 
     Where the present value was approved as well, the old consent is history and not worth a word.
     """
@@ -255,12 +266,11 @@ def _moved(plan: Plan, court: Court, consented: Mapping[str, Consented]) -> list
         if action.id not in consented:
             planned.setdefault((action.address, action.attribute), []).append(action)
     known = {action.id for action in plan.actions}
-    outcomes = []
     for ident, consent in _open(plan, court):
         now = planned.get((consent.address, consent.attribute), [])
         if ident not in known and now:
-            outcomes.append(Outcome(action=ident, status=Status.REFUSED, reason=_moved_text(consent, now[0])))
-    return outcomes
+            outcome = Outcome(action=ident, status=Status.REFUSED, reason=_moved_text(consent, now[0]))
+            yield outcome, [action.id for action in now]
 
 
 def _blocked(plan: Plan, court: Court) -> list[Outcome]:
@@ -324,4 +334,8 @@ def narrowed(approved: ApprovedPlan, saved: Plan, spent: Collection[tuple[str, s
         if action.id not in present | done
     ]
     kept = tuple(action for action in approved.actions if action.id in wanted)
-    return replace(approved, actions=kept, refused=(*approved.refused, *moved))
+    places = {(action.address, action.attribute) for action in saved.actions}
+    sought = {each.id for each in approved.plan.actions if (each.address, each.attribute) in places}
+    return replace(
+        approved, actions=kept, refused=(*approved.refused, *moved), sought=approved.sought & sought
+    )

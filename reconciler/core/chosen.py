@@ -40,8 +40,7 @@ def consented(plan: Plan, approve: Callable[[Plan], ApprovedPlan], ground: Groun
         part, knots = _arranged(approved, ground)
         if not knots:
             return part
-        asked = _asked(approved)
-        left = [action for action in plan.actions if action.id not in asked]
+        left = [action for action in plan.actions if action.id not in approved.sought]
         told = violations(knots, ground.kinds, left)
         plan = replace(plan, violations=(*plan.violations, *told))
 
@@ -49,10 +48,9 @@ def consented(plan: Plan, approve: Callable[[Plan], ApprovedPlan], ground: Groun
 def _arranged(approved: ApprovedPlan, ground: Ground) -> tuple[ApprovedPlan, list[Knot]]:
     """What is approved in its own order, and those knots in it that not everybody consented to."""
     present = {action.id: action for action in approved.plan.actions}
-    asked = _asked(approved)
     actions, remarks = [], {}
     for action in approved.actions:
-        passed = ground.lenient.get(action.id, frozenset()).intersection(action.needs) - asked
+        passed = ground.lenient.get(action.id, frozenset()).intersection(action.needs) - approved.sought
         actions.append(_without(action, passed))
         if passed:
             remarks[action.id] = _remark([present[ident] for ident in sorted(passed)])
@@ -62,11 +60,6 @@ def _arranged(approved: ApprovedPlan, ground: Ground) -> tuple[ApprovedPlan, lis
     rest = [action for action in actions if action.id not in again]
     part = replace(approved, actions=(*found.actions, *rest), remarks=remarks)
     return part, [knot for knot in found.knots if not _overridden(knot, approved)]
-
-
-def _asked(approved: ApprovedPlan) -> set[str]:
-    """What somebody approved, be it that it was refused."""
-    return {action.id for action in approved.actions} | {outcome.action for outcome in approved.refused}
 
 
 def _overridden(knot: Knot, approved: ApprovedPlan) -> bool:

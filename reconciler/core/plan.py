@@ -159,5 +159,7 @@ class ApprovedPlan:
     """Approved actions that may not be sent, with the reason: spent, over a guardrail, self-approved."""
     consents: Mapping[str, Consented] = field(default_factory=dict)
     """By action id, the approval that carries it."""
+    sought: frozenset[str] = frozenset()
+    """Ids of planned actions that somebody asked for, be it that they were refused or have moved since."""
     remarks: Mapping[str, str] = field(default_factory=dict)
     """By action id, what has to be known of it once it is done."""

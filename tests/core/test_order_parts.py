@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 
-from reconciler.core.approval import approve
+from reconciler.core.approval import approve, narrowed
 from reconciler.core.chosen import Ground, consented
 from reconciler.core.diff import diff
 from reconciler.core.model import Attribute, Live
@@ -165,3 +165,21 @@ def test_somebody_of_more_ways_than_are_looked_at_is_not_taken_for_safe() -> Non
     [violation] = violations(found.knots, KINDS)
     assert "no order of these 9 actions was found" in violation.text
     assert f"more ways than are looked at lead {ANA} to read" in violation.text
+
+
+def test_a_grant_waits_for_a_removal_that_was_approved_and_has_moved() -> None:
+    """The saved plan's removal is another one by now: it was sought all the same."""
+    found = arrange(STALE.actions, KINDS, STALE.wanted, STALE.live)
+    plan = Plan(environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions)
+    removal = next(each for each in found.actions if each.address.kind == "group")
+    asked = court([replace(removal, before=("owner",)), *(each for each in found.actions if each != removal)])
+    ground = Ground(kinds=KINDS, wanted=STALE.wanted, live=STALE.live, lenient=found.lenient)
+    for narrow in (False, True):
+
+        def kept(whole: Plan, narrow: bool = narrow) -> ApprovedPlan:
+            approved = approve(whole, asked)
+            return narrowed(approved, plan, ()) if narrow else approved
+
+        half = consented(plan, kept, ground)
+        [granted] = half.actions
+        assert granted.needs == (removal.id,) and not half.remarks
