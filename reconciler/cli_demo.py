@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.cli_emulator import read_seed
+from reconciler.cli_process import INTERRUPTED
 from reconciler.cli_session import show
 from reconciler.core.errors import ReconcilerError
 from reconciler.emulator.server import Emulator, running
@@ -44,7 +45,7 @@ class Stage:
     emulator: Emulator
 
     def reconciler(self, identity: tuple[str, str], *arguments: str) -> int:
-        """Run a command as a user would, and show that it was run."""
+        """Run a command as a user would, and show it; raises KeyboardInterrupt if that was stopped."""
         from reconciler.cli import main
 
         os.environ.update(
@@ -61,6 +62,9 @@ class Stage:
         with contextlib.chdir(self.root):
             code = main(arguments)
         show([line(("dim", f"exit code {code}"))])
+        if code == INTERRUPTED:
+            # The command has told so and ended; the steps behind it need what it did not do.
+            raise KeyboardInterrupt("interrupted; the demo ends here")
         return code
 
     def edit(self, path: Path, old: str, new: str) -> None:

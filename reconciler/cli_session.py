@@ -118,13 +118,19 @@ def tree(root: Path, revision: str | None) -> Tree:
     return open_revision(root, revision)
 
 
-def load(root: Path, revision: str | None) -> Policies:
-    """The policies; raises PolicyError where there are none, or where the platform's half is wrong."""
+def load(
+    root: Path, revision: str | None, passing: Callable[[Problem], bool] = lambda problem: False
+) -> Policies:
+    """The policies; raises PolicyError where there are none, or where the platform's half is wrong.
+
+    `passing` says which of its faults do not matter here.
+    """
     from reconciler.policy.load import load as load_tree
 
     policies = load_tree(tree(root, revision), VOCABULARIES)
-    if policies.unusable:
-        raise PolicyError(told(policies.unusable))
+    faults = [each for each in policies.unusable if not passing(each)]
+    if faults:
+        raise PolicyError(told(faults))
     return policies
 
 
@@ -219,16 +225,21 @@ class Session:
 
 
 def begin(
-    arguments: Namespace, revision: str | None, as_of: date | None = None, endpoints_of: str | None = None
+    arguments: Namespace,
+    revision: str | None,
+    as_of: date | None = None,
+    endpoints_of: str | None = None,
+    passing: Callable[[Problem], bool] = lambda problem: False,
 ) -> Session:
     """Read policies and journal; nothing else of the cloud is asked yet.
 
     Raises Unreviewed where the environment's endpoints are not those of the revision `endpoints_of`.
+    `passing` says which faults of the platform's half do not matter here.
     """
     from reconciler.store.journal import read
     from reconciler.survey import Inputs
 
-    policies = load(arguments.root, revision)
+    policies = load(arguments.root, revision, passing)
     environment = environment_of(policies, arguments.env)
     if endpoints_of is not None:
         _reviewed(environment, load(arguments.root, endpoints_of), endpoints_of)

@@ -21,6 +21,9 @@ Facts = Mapping[str, object]
 MOST_ANSWERS = 5_000_000
 """Answers per plan.  A count and not a clock bounds the work, as equal inputs have to give equal plans."""
 
+MOST_PLACED = 1_000
+"""Failures of one rule in one plan whose place is looked for: each takes as long as some answers."""
+
 VARIABLES: Mapping[str, str] = {
     "action.id": "string",
     "action.verb": "string",
@@ -59,6 +62,11 @@ VARIABLES: Mapping[str, str] = {
 class Unanswered(Exception):
     """An expression has no answer for this action; the text says why."""
 
+    def __init__(self, reason: str, find: Callable[[], int | None] = lambda: None) -> None:
+        super().__init__(reason)
+        self.find = find
+        """Looks for the character of the expression where the part begins that failed; None if not found."""
+
 
 class Expression(Protocol):
     """A compiled expression."""
@@ -79,6 +87,8 @@ class CustomRule:
     expression: Expression
     wording: Expression | None = None
     """Makes a message of the action; `message` stands in for it where it fails."""
+    place: Callable[[int], Source] | None = None
+    """Where a character of the expression stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,21 +126,28 @@ def answers(
 ) -> Iterator[tuple[CustomRule, Action, str]]:
     """Every rule's verdict on every action: why it refuses it, "" where it lets it pass."""
     asked = MOST_ANSWERS // max(1, len(book.rules))
+    failed: Counter[str] = Counter()
     for number, action in enumerate(actions):
         bound = book.bind(facts(action, whole)) if number < asked else None
         for rule in book.rules:
             if number < asked:
-                yield rule, action, _refusal(rule, bound)
+                yield rule, action, _refusal(rule, bound, failed)
             else:
                 yield rule, action, f"not asked: over {MOST_ANSWERS:,} answers in one plan ({rule.source})"
 
 
-def _refusal(rule: CustomRule, bound: object) -> str:
-    """Why a rule refuses an action; "" only where its expression is true, and not merely like it."""
+def _refusal(rule: CustomRule, bound: object, failed: Counter[str]) -> str:
+    """Why a rule refuses an action; "" only where its expression is true, and not merely like it.
+
+    `failed` counts by rule.
+    """
     try:
         answer = rule.expression(bound)
     except Unanswered as error:
-        return f"could not be judged: {error} ({_place(rule.source)})"
+        failed[rule.name] += 1
+        at = error.find() if rule.place and failed[rule.name] <= MOST_PLACED else None
+        place = rule.place(at) if rule.place and at is not None else rule.source
+        return f"could not be judged: {error} ({_place(place)})"
     if answer is True:
         return ""
     if answer is not False:

@@ -7,14 +7,19 @@ together, nesting of 32 levels, and regular expressions of RE2, which take time 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from reconciler.core.custom import VARIABLES, Expression, Facts, Unanswered
+from reconciler.policy.failing import failing, tree
 from reconciler.policy.suggest import did_you_mean
 
 EXTRA = "reconciler[rules]"
+FAILURES = (RuntimeError, SystemError, TypeError, ValueError)
+"""What the engine raises."""
+NO_ANSWER = ("ERROR", "UNKNOWN")
 _OBJECTION = re.compile(r"<input>:(-?\d+):(-?\d+): (.*)")
 _HAS = re.compile(r"\bhas\s*\(\s*(?:action|plan|tenant|principal)\s*\.\s*\w+\s*\)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
@@ -75,7 +80,7 @@ class Cel:
         given = expression.return_type().name().lower()
         if given not in (wanted, "dyn"):
             raise MisspeltError([Objection(1, 1, f"gives {given}, and has to give {wanted}")])
-        return _Compiled(expression)
+        return _Compiled(expression, text, self._env.deserialize)
 
     def bind(self, facts: Facts) -> object:
         """The facts in the engine's own form, for any of its expressions."""
@@ -88,20 +93,45 @@ class _Compiled:
     """One expression; the engine gives errors as values, so a caller could take them for an answer."""
 
     expression: Any
+    text: str
+    load: Callable[[bytes], Any]
+    """Makes an expression of a part of this one."""
 
     def __call__(self, bound: object) -> object:
         try:
-            answer = self.expression.eval(bound)
-        except (RuntimeError, SystemError, TypeError, ValueError) as error:
-            # A name that is no valid Unicode, say: it comes from a directory, and stops no other action.
-            raise Unanswered(_reason(str(error))) from None
-        kind = answer.type().name()
-        if kind in ("ERROR", "UNKNOWN"):
-            raise Unanswered(_reason(str(answer.value())))
-        if kind not in ("BOOL", "STRING"):
-            raise Unanswered(f"the answer is {kind.lower()}, not true or false")
-        value: object = answer.value()
-        return value
+            return _answer(self.expression, bound)
+        except Unanswered as error:
+            raise Unanswered(str(error), partial(self._find, bound)) from None
+
+    def _find(self, bound: object) -> int | None:
+        """The character where the part that failed begins; None where it cannot be told."""
+
+        def ask(part: bytes) -> tuple[object] | None:
+            try:
+                answer = self.load(part).eval(bound)
+            except FAILURES:
+                return None
+            return None if answer.type().name() in NO_ANSWER else (answer.value(),)
+
+        try:
+            return failing(tree(self.expression.serialize(), self.text), ask)
+        except (*FAILURES, LookupError):
+            return None
+
+
+def _answer(expression: Any, bound: object) -> object:
+    try:
+        answer = expression.eval(bound)
+    except FAILURES as error:
+        # A name that is no valid Unicode, say: it comes from a directory, and stops no other action.
+        raise Unanswered(_reason(str(error))) from None
+    kind = answer.type().name()
+    if kind in NO_ANSWER:
+        raise Unanswered(_reason(str(answer.value())))
+    if kind not in ("BOOL", "STRING"):
+        raise Unanswered(f"the answer is {kind.lower()}, not true or false")
+    value: object = answer.value()
+    return value
 
 
 def _objections(said: str) -> Iterator[Objection]:

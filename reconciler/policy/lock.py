@@ -26,6 +26,8 @@ _HEAD = """\
 # yaml-language-server: $schema=../schemas/principals-lock.json
 kind: principals-lock
 """
+MEND = "run `reconciler pin`"
+"""How everything is told that pinning rights."""
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PLAIN = re.compile(r"[a-z]+:[A-Za-z0-9._@+-]+")
 
@@ -89,13 +91,37 @@ def _faults(document: Parsed, directory: str, pins: Mapping[str, str]) -> Iterat
             yield place(name), str(error)
             continue
         if spelt != name:
-            yield place(name), f"{name!r} is written {spelt!r} here; run `reconciler pin`"
+            yield place(name), f"{name!r} is written {spelt!r} here; {MEND}"
         if _GUID.fullmatch(object_id) is None:
-            yield place(name), f"{name}: {object_id[:60]!r} is no object id; run `reconciler pin`"
+            yield place(name), f"{name}: {object_id[:60]!r} is no object id; {MEND}"
         first = owners.setdefault(object_id, name)
         if first != name:
-            yield place(name), f"{name} and {first} are pinned to one object; run `reconciler pin`"
+            yield place(name), f"{name} and {first} are pinned to one object; remove the line that is wrong"
     for before, after in pairwise(pins):
         if after < before:
-            yield place(after), f"{after} stands behind {before}, out of order; run `reconciler pin`"
+            yield place(after), f"{after} stands behind {before}, out of order; {MEND}"
             return
+
+
+def mends(problem: Problem) -> bool:
+    """Whether pinning is what rights this: then it must not be in its way."""
+    return problem.text.endswith(MEND)
+
+
+def sound(lock: Lock) -> Lock:
+    """The pins of a lock that pinning is about to right: names as they are spelt, with an object id."""
+    return {
+        directory: {
+            name: object_id
+            for name, object_id in pins.items()
+            if _spelt(name) == name and _GUID.fullmatch(object_id)
+        }
+        for directory, pins in lock.items()
+    }
+
+
+def _spelt(name: str) -> str:
+    try:
+        return principal(name)
+    except ValueError:
+        return ""

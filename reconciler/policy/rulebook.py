@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from reconciler.core.custom import CustomRule, Expression, RuleBook
 from reconciler.core.guardrails import BUILT_IN
@@ -39,13 +40,16 @@ def rulebook(documents: Sequence[Parsed], files: Iterable[File]) -> tuple[RuleBo
             key, text = "message-expression", model.message_expression
             wording = _compiled(engine, each, key, text, "string", texts, problems)
         if expression is not None:
+            place = each.places("expression")
+            text = texts.get(place.file, "")
             rules.append(
                 CustomRule(
                     name=model.name,
-                    source=each.places("expression"),
+                    source=place,
                     message=model.message,
                     expression=expression,
                     wording=wording,
+                    place=partial(pinpoint, text, place, "expression", model.expression),
                 )
             )
     return RuleBook(rules=tuple(rules), bind=engine.bind), problems

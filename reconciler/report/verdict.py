@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from reconciler.core.plan import ApprovedPlan, Outcome, Plan, Status
@@ -106,4 +106,9 @@ def applied_code(plan: Plan, approved: ApprovedPlan, outcomes: Iterable[Outcome]
         codes.add(REFUSED)
     if exit_code(replace(plan, problems=(), actions=(), blocked=(), violations=())) == UNKNOWN:
         codes.add(UNKNOWN)
-    return next((code for code in (ERROR, UNKNOWN, REFUSED) if code in codes), IN_STEP)
+    return gravest(codes)
+
+
+def gravest(codes: Collection[int]) -> int:
+    """The exit code of a run for which several hold."""
+    return next((code for code in (ERROR, UNKNOWN, REFUSED, DRIFT) if code in codes), IN_STEP)

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from reconciler.core.errors import Locked, StoreError
+
+GATE_SECONDS = 5
+"""How long to wait for somebody who is just taking the lock; it takes them one small write."""
 
 
 class FolderStore:
@@ -80,30 +83,52 @@ class FolderStore:
     def lock(self, holder: str) -> Iterator[None]:
         """Hold the folder; the operating system lets go of it when the process dies."""
         path = self.folder / "lock"
-        note = self.folder / "lock.holder"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            guard = FileLock(path, timeout=0)
-            guard.acquire()
-        except Timeout:
-            raise Locked(
-                f"{self.folder}: {_read(note) or 'another run'} is applying; wait for it to end, or stop it"
-            ) from None
-        except OSError as error:
-            raise StoreError(f"store {path}: {error.strerror}; nothing was sent") from None
-        try:
-            note.write_text(holder, "utf-8")
-            self._held = _number(path)
-        except OSError as error:
-            guard.release()
-            raise StoreError(f"store {note}: {error.strerror}; nothing was sent") from None
+        guard = self._take(path, holder)
+        self._held = _number(path)
         try:
             yield
         finally:
             if _number(path) == self._held:
-                note.unlink(missing_ok=True)
+                self._note.unlink(missing_ok=True)
             self._held = None
             guard.release()
+
+    @property
+    def _note(self) -> Path:
+        """Where the holder's name stands.  A run that died leaves it there."""
+        return self.folder / "lock.holder"
+
+    def _take(self, path: Path, holder: str) -> BaseFileLock:
+        """Take the lock and leave the holder's name, as one step; raises Locked and StoreError.
+
+        Whoever finds the lock taken reads the name behind the same gate: so it is the present holder's, and
+        never that of a run that died before it.
+        """
+        guard = FileLock(path, timeout=0)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock.gate", timeout=GATE_SECONDS):
+                return self._taken(guard, holder)
+        except Timeout:
+            # Whoever is at the gate is about to hold the lock, or is stopped there.
+            raise self._locked("") from None
+        except OSError as error:
+            raise StoreError(f"store {error.filename or path}: {error.strerror}; nothing was sent") from None
+
+    def _taken(self, guard: BaseFileLock, holder: str) -> BaseFileLock:
+        try:
+            guard.acquire()
+        except Timeout:
+            raise self._locked(_read(self._note)) from None
+        try:
+            self._note.write_text(holder, "utf-8")
+        except OSError:
+            guard.release()
+            raise
+        return guard
+
+    def _locked(self, holder: str) -> Locked:
+        return Locked(f"{self.folder}: {holder or 'another run'} is applying; wait for it to end, or stop it")
 
 
 def _number(path: Path) -> int:

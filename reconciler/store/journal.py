@@ -6,19 +6,19 @@ Folding all of it gives what is spent, what was interrupted, and what was taken 
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from reconciler.core.course import Course, Mark
 from reconciler.core.errors import StoreError
 from reconciler.core.model import Address, Attribute, Evidence
 from reconciler.core.plan import Action, Consented, Outcome, Status
-from reconciler.core.planfile import action_document, identity_of, read_action
+from reconciler.core.planfile import action_document
 from reconciler.store.contract import Store
+from reconciler.store.events import Announced, Event, Key, Progress, Settled, events
 
 DAY = timedelta(hours=24)
 NO_EVIDENCE = Evidence()
@@ -68,9 +68,12 @@ class History:
         sent = [record for record in self.records if record.status in SENT]
         return frozenset((name, record.id) for record in sent for name in (record.approval, record.file))
 
-    def interrupted(self) -> dict[str, Record]:
-        """Announced and never settled, by action id: only these may be sent again on the same consent."""
-        return {record.id: record for record in self.records if record.status is None}
+    def interrupted(self) -> dict[tuple[str, str], Record]:
+        """Announced and never settled, by run and action id.
+
+        Only these may be sent again on the same consent.
+        """
+        return {(record.run, record.id): record for record in self.records if record.status is None}
 
     def removed_since(
         self, now: datetime, again: Collection[tuple[Address, Attribute]] = ()
@@ -97,7 +100,8 @@ class History:
         return [
             record
             for record in self.records
-            if record.status is Status.VERIFIED and record.ended and now - record.ended <= window
+            # An end far ahead of the clock would be believed until then.
+            if record.status is Status.VERIFIED and record.ended and abs(now - record.ended) <= window
         ]
 
     def written(self) -> dict[Address, datetime]:
@@ -194,74 +198,98 @@ def _line(**fields: Any) -> str:
 
 
 def read(store: Store, environment: str) -> History:
-    """Fold all journals of an environment; raises StoreError when one is damaged or belongs elsewhere."""
-    announced: dict[_Key, _Announced] = {}
-    ends: dict[_Key, tuple[datetime, Status]] = {}
-    unfinished: dict[tuple[str, Course], Mark] = {}
-    known: dict[Any, Any] = {}
+    """Fold all journals of an environment; raises StoreError when one is damaged or belongs elsewhere.
+
+    Spent consent stays spent in whatever order the files come, and whatever lines they repeat or add: see
+    `_either`.  What a journal no longer says cannot be told from what never was.
+    """
+    fold = _Fold(environment)
     for name in store.names():
-        for event in _events(store, name):
-            if isinstance(event, _Progress):
+        fold.file(name, events(store, name))
+    return fold.history()
+
+
+@dataclass(slots=True)
+class _Fold:
+    """What the journals that were read so far add up to."""
+
+    environment: str
+    announced: dict[Key, Announced] = field(default_factory=dict)
+    ends: dict[Key, tuple[datetime, Status]] = field(default_factory=dict)
+    unfinished: dict[tuple[str, Course], Mark] = field(default_factory=dict)
+    known: dict[Any, Any] = field(default_factory=dict)
+    early: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    """Where ends stand that no file before them announced."""
+
+    def file(self, name: str, events: Iterable[tuple[int, Event]]) -> None:
+        """Add one file; raises StoreError."""
+        ahead: set[Key] = set()
+        for number, event in events:
+            if isinstance(event, Progress):
                 # Whoever reads another environment's journal learns so from what it announced.
-                if event.environment == environment:
-                    _remember(unfinished, event)
+                if event.environment == self.environment:
+                    _remember(self.unfinished, event)
                 continue
-            if isinstance(event, _Settled):
+            if isinstance(event, Settled):
                 # A later run may settle what an interrupted one announced: it names the run it speaks of.
                 # Its file may come first, by a clock that is behind.
-                ends[event.key] = (event.at, event.status)
+                if event.key not in self.announced:
+                    ahead.add(event.key)
+                    self.early.setdefault(event.key, (name, number))
+                end = event.at, event.status
+                self.ends[event.key] = _either(self.ends.get(event.key, end), end)
                 continue
-            if event.action.environment != environment:
+            if event.action.environment != self.environment:
                 raise StoreError(
-                    f"{name}: this is the journal of {event.action.environment!r}, not of {environment!r}; "
-                    "check `store` in the environment's file"
+                    f"{name}: this is the journal of {event.action.environment!r}, not of "
+                    f"{self.environment!r}; check `store` in the environment's file"
                 )
-            action = _lean(event.action, known)
-            announced[event.run, action.id] = event._replace(action=action)
-    records = tuple(_record(event, ends.get(key)) for key, event in announced.items())
-    return History(records=records, unfinished=unfinished)
+            if event.key in ahead:
+                raise _wrong(name, number, "announces what the same file says has ended before")
+            self._announce(name, number, event._replace(action=_lean(event.action, self.known)))
+
+    def _announce(self, name: str, number: int, event: Announced) -> None:
+        """A file that was copied says the same again; anything else would give an action another approval."""
+        if self.announced.setdefault(event.key, event) != event:
+            raise _wrong(name, number, "announces an action of a run that announced it in other words")
+
+    def history(self) -> History:
+        """All of it; raises StoreError for an end of what nobody announced.
+
+        The id of an action holds its environment, so another environment's end is one of these.
+        """
+        for key, (name, number) in self.early.items():
+            if key not in self.announced:
+                raise _wrong(name, number, f"settles what no journal here announces (run {key[0]!r})")
+        # A file that was copied may come before those that it followed.
+        in_order = sorted(self.announced.items(), key=lambda each: each[1].at)
+        records = tuple(_record(event, self.ends.get(key)) for key, event in in_order)
+        return History(records=records, unfinished=self.unfinished)
 
 
-def _remember(unfinished: dict[tuple[str, Course], Mark], event: _Progress) -> None:
+def _either(one: tuple[datetime, Status], other: tuple[datetime, Status]) -> tuple[datetime, Status]:
+    """What is known of an action with two ends; it does not matter which of them is read first.
+
+    A run that was late to lose its lock may settle what the next one has settled as well.  If either of
+    them says that something was sent, it was, and where they differ nobody knows what came of it.
+    """
+    statuses = {one[1], other[1]}
+    differ = len(statuses) > 1 and statuses & SENT
+    return max(one[0], other[0]), Status.UNKNOWN if differ else min(statuses)
+
+
+def _wrong(name: str, number: int, why: str) -> StoreError:
+    return StoreError(
+        f"{name}:{number}: {why}; restore the store's files as the runs wrote them: they are the record of "
+        "what was sent"
+    )
+
+
+def _remember(unfinished: dict[tuple[str, Course], Mark], event: Progress) -> None:
     key = event.address, event.course
     unfinished.pop(key, None)
     if event.mark.token:
         unfinished[key] = event.mark
-
-
-_Key = tuple[str, str]
-"""A run, and the id of an action that it announced."""
-
-
-class _Announced(NamedTuple):
-    """An event of that name: an action is about to be sent."""
-
-    at: datetime
-    run: str
-    approval: str
-    file: str
-    action: Action
-    removes: bool
-
-
-class _Settled(NamedTuple):
-    """An event of that name: how an action ended."""
-
-    at: datetime
-    key: _Key
-    status: Status
-
-
-class _Progress(NamedTuple):
-    """An event of that name: one request of a long write was answered."""
-
-    environment: str
-    address: str
-    course: Course
-    mark: Mark
-
-
-_Event = _Announced | _Settled | _Progress
 
 
 def _lean(action: Action, known: dict[Any, Any]) -> Action:
@@ -285,7 +313,7 @@ def _lean(action: Action, known: dict[Any, Any]) -> Action:
     )
 
 
-def _record(event: _Announced, end: tuple[datetime, Status] | None) -> Record:
+def _record(event: Announced, end: tuple[datetime, Status] | None) -> Record:
     return Record(
         at=event.at,
         run=event.run,
@@ -297,65 +325,3 @@ def _record(event: _Announced, end: tuple[datetime, Status] | None) -> Record:
         status=end[1] if end else None,
         ended=end[0] if end else None,
     )
-
-
-def _events(store: Store, name: str) -> Iterator[_Event]:
-    lines = store.lines(name)
-    for number, line in enumerate(lines, 1):
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            if number == len(lines):
-                return  # A crash tore the last line: what it announced was never sent.
-            raise _damaged(name, number, error) from None
-        try:
-            understood = _understood(event)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _damaged(name, number, error) from None
-        yield understood
-
-
-def _damaged(name: str, number: int, error: Exception) -> StoreError:
-    return StoreError(
-        f"{name}:{number}: not a journal line ({type(error).__name__}: {error}); restore the file: it is the "
-        "record of what was sent"
-    )
-
-
-def _understood(event: Any) -> _Event:
-    """The event; raises ValueError, KeyError, TypeError or AttributeError unless it can be counted on."""
-    if event["v"] != 1:
-        raise ValueError(f"version {event['v']}")
-    at = datetime.fromisoformat(event["at"])
-    if at.tzinfo is None:
-        raise ValueError(f"{event['at']} is in no time zone")
-    match event["event"]:
-        case "announced":
-            run, environment, approval, file = _texts(event, "run", "environment", "approval", "file")
-            action = read_action(environment, event["action"])
-            if action.id != identity_of(action):
-                raise ValueError(f"action {action.id[:12]!r} is not what its id says")
-            if not isinstance(event["removes"], bool):
-                raise TypeError("removes")
-            return _Announced(at, run, approval, file, action, event["removes"])
-        case "settled":
-            of, ident = _texts(event, "of", "id")
-            return _Settled(at, (of, ident), Status(event["status"]))
-        case "progress":
-            environment, address, *course = _texts(
-                event, "environment", "address", "path", "mode", "entries", "continuation"
-            )
-            token = course.pop()
-            if not isinstance(event["done"], int):
-                raise TypeError("done")
-            return _Progress(environment, address, Course(*course), Mark(token, event["done"]))
-        case other:
-            raise ValueError(f"event {other!r}")
-
-
-def _texts(event: Any, *names: str) -> list[str]:
-    words = [event[name] for name in names]
-    if not all(isinstance(word, str) for word in words):
-        raise TypeError("a text is missing")
-    # Runs and approvals come up in many events.
-    return [sys.intern(word) for word in words]

@@ -12,43 +12,23 @@ import os
 import resource
 import sys
 import time
-from contextlib import ExitStack
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.vocabulary import Context
 from reconciler.policy.load import load
 from reconciler.policy.tree import WorkingTree
 from reconciler.providers import identity
-from reconciler.providers.contract import Question
 from reconciler.providers.registry import VOCABULARIES
+from tests.benchmarks.only_folder import only_folder
 
-TODAY = date(2026, 11, 23)
 AT_ONCE = 32
 
 
 def product(root: Path) -> dict[str, Any]:
     """Read the only lake folder there is."""
-    policies = load(WorkingTree(root), VOCABULARIES)
-    (environment,) = policies.environments.values()
-    opened = {
-        each.provider: each.open(environment, os.environ, root)
-        for each in VOCABULARIES
-        if each.provider in ("entra", "adls")
-    }
-    with ExitStack() as stack:
-        for provider in opened.values():
-            stack.callback(provider.close)
-        documents = [document for each in policies.declared.values() for document in each]
-        (vocabulary,) = (each for each in VOCABULARIES if each.provider == "adls")
-        context = Context(environment=environment, as_of=TODAY)
-        folders = [each for each in documents if each.document.kind == "lake-folder"]
-        wanted = vocabulary.compile(folders, context).wanted
-        directory = opened["entra"].directory
-        question = Question(wanted=wanted, directory=directory, as_of=TODAY)
+    with only_folder(root) as opened:
         wall, cpu = time.perf_counter(), time.process_time()
-        live = opened["adls"].read(question)
+        live = opened.lake.read(opened.question)
         took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     paths = sum(reading.paths for reading in live.readings)
     assert not live.gaps, live.gaps

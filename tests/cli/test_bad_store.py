@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,17 @@ def change(old: bytes, new: bytes) -> Callable[[Path], None]:
     return edit
 
 
+def settle_first(path: Path) -> None:
+    path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))))
+
+
+def announce_anew(path: Path) -> None:
+    """Another file has the same run announce the same action on another approval."""
+    first = json.loads(path.read_bytes().splitlines()[0])
+    other = {**first, "approval": "0" * 64, "file": "tenants.d/red/approvals/other.yaml"}
+    path.with_name("0.jsonl").write_text(json.dumps(other) + "\n", "utf-8")
+
+
 def become_a_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -72,6 +84,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "an action that is none": change(b'"action":{', b'"action":7,"deed":{'),
     "an address that is none": change(b'"address":"entra/corp/group/red-ds"', b'"address":"entra"'),
     "another environment": change(b'"environment":"test"', b'"environment":"prod"'),
+    "an end of what nobody announced": change(b'"of":"2026', b'"of":"1926'),
+    "an end before its announcement": settle_first,
+    "an announcement in other words": announce_anew,
     "deep": lambda path: path.write_bytes(b"[" * 100_000 + b"\n" + path.read_bytes()),
     "a folder in its place": become_a_folder,
 }
@@ -86,6 +101,25 @@ def test_a_damaged_journal(approved: Desk, name: str) -> None:
         assert said.code == 1, said.everything
         assert ".jsonl" in said.one_line()
     assert held(approved.emulator) == before
+
+
+@pytest.mark.parametrize("name", ["0.jsonl", "9.jsonl"])
+@pytest.mark.parametrize("status", ["failed", "refused", "deferred"])
+def test_another_file_does_not_bring_back_what_was_spent(approved: Desk, status: str, name: str) -> None:
+    """Somebody removes by hand what was granted, and a line says that it was never sent."""
+    path = journal(approved)
+    end = json.loads(path.read_bytes().splitlines()[-1])
+    assert (end["event"], end["status"]) == ("settled", "verified")
+    approved.advance(timedelta(hours=1))
+    directory = approved.emulator.world.directory
+    (group,) = directory.by_group_name("red-ds")
+    (granted,) = held(approved.emulator)["group red-ds"]["members"][1:]
+    directory.unlink(group.id, "members", directory.resolve(f"{granted}@corp.example"))
+    planted = {**end, "run": "later", "status": status, "at": approved.now().isoformat()}
+    path.with_name(name).write_text(json.dumps(planted) + "\n", "utf-8")
+    said = approved.run("apply")
+    assert "is spent: this was sent before" in said.out
+    assert held(approved.emulator)["group red-ds"]["members"] == ["user:ana"]
 
 
 def test_a_torn_last_line_was_never_sent(approved: Desk) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli_demo import READER, Stage
 from reconciler.emulator.faults import Fault
 from reconciler.emulator.lake.service import LakeService
-from tests.cli.desk import HOME, Desk
+from tests.cli.desk import HOME, Desk, signed_in
 from tests.cli.facts import held
 from tests.stories.story import writes
 
@@ -213,6 +214,14 @@ def test_ctrl_c_ends_the_emulator_well(desk: Desk, tmp_path: Path) -> None:
     assert code == 0
     assert "Traceback" not in err
     assert "interrupted" not in err
+
+
+def test_ctrl_c_in_a_step_of_the_demo_ends_the_demo(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in signed_in(writing=False):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr("reconciler.cli.main", lambda arguments: 130)
+    with pytest.raises(KeyboardInterrupt, match="interrupted; the demo ends here"):
+        Stage(desk.root, desk.emulator).reconciler(READER, "plan")
 
 
 def test_ctrl_c_ends_the_demo_in_one_line(desk: Desk, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +17,8 @@ from reconciler.emulator.arm.service import ArmService
 from reconciler.emulator.server import Emulator
 from reconciler.policy.load import load
 from reconciler.providers.registry import VOCABULARIES
-from reconciler.reconcile import Planned, carry_out, plan
+from reconciler.reconcile import Applied, Planned, carry_out, plan
+from reconciler.store.contract import Store
 from reconciler.store.folder import FolderStore
 from reconciler.store.journal import Journal, read
 from reconciler.survey import Cloud, Inputs, reader
@@ -104,7 +105,7 @@ class Loop:
                 environment="test",
                 because="test",
                 expires=date(2099, 1, 1),
-                consents=tuple(_consent(action) for action in chosen),
+                consents=tuple(consent(action) for action in chosen),
                 approvers=PEOPLE.approvers,
                 overrides={violation.rule: "agreed" for violation in planned.plan.violations},
             )
@@ -114,29 +115,12 @@ class Loop:
     def apply(self) -> tuple[Outcome, ...]:
         """Plan again, and send what is approved and unspent."""
         with self._cloud() as (inputs, cloud):
-            made = plan(inputs, VOCABULARIES, cloud, lambda *_: None)
             self.runs += 1
-            name = f"run-{self.runs:03}"
-            journal = Journal(self.store, f"journal/{name}.jsonl", name, "test")
-            list(settle_interrupted(inputs.history, made.seen, made.desired.addresses, journal, self._now()))
-            court = Court(
-                approvals=self.approvals,
-                entitlements=[PEOPLE],
-                authors=lambda action: frozenset(),
-                spent=inputs.history.spent(),
-                today=self.as_of,
-                begun=[(each.approval, each.action) for each in inputs.history.interrupted().values()],
+            clock = self.emulator.world.clock
+            _, done = carried_out(
+                inputs, cloud, self.store, self.runs, self.approvals, self._now, clock.advance
             )
-            hands = Hands(
-                providers=cloud.providers,
-                read=reader(made.desired, cloud, self.as_of),
-                journal=journal,
-                now=self._now,
-                pause=self.emulator.world.clock.advance,
-                tell=lambda action, outcome: None,
-                unfinished=inputs.history.unfinished,
-            )
-            return carry_out(made, court, None, hands).outcomes
+            return done.outcomes
 
     def settle_down(self) -> None:
         """Let more time pass than any service may take to show what was written."""
@@ -169,7 +153,42 @@ class Loop:
                 provider.close()
 
 
-def _consent(action: Action) -> Consent:
+def carried_out(
+    inputs: Inputs,
+    cloud: Cloud,
+    store: Store,
+    run: int,
+    approvals: Sequence[Approval],
+    now: Callable[[], datetime],
+    pause: Callable[[float], None],
+) -> tuple[Planned, Applied]:
+    """Plan again, and send what is approved and unspent: the command, without its printing."""
+    made = plan(inputs, VOCABULARIES, cloud, lambda *_: None)
+    name = f"run-{run:03}"
+    journal = Journal(store, f"journal/{name}.jsonl", name, "test")
+    list(settle_interrupted(inputs.history, made.seen, made.desired.addresses, journal, now()))
+    court = Court(
+        approvals=approvals,
+        entitlements=[PEOPLE],
+        authors=lambda action: frozenset(),
+        spent=inputs.history.spent(),
+        today=inputs.as_of,
+        begun=[(each.approval, each.action) for each in inputs.history.interrupted().values()],
+    )
+    hands = Hands(
+        providers=cloud.providers,
+        read=reader(made.desired, cloud, inputs.as_of),
+        journal=journal,
+        now=now,
+        pause=pause,
+        tell=lambda action, outcome: None,
+        unfinished=inputs.history.unfinished,
+    )
+    return made, carry_out(made, court, None, hands)
+
+
+def consent(action: Action) -> Consent:
+    """The words that consent to an action."""
     return Consent(
         verb=action.verb,
         address=action.address,

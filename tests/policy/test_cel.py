@@ -107,6 +107,48 @@ def test_what_is_not_true_is_refused_with_place_and_reason(expression: str, reas
     assert said.endswith(f"({HERE.file}:{HERE.line}:{HERE.column})")
 
 
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "§plan.kinds['grup'] == 0",
+        "action.verb == 'x' ||\n  (true && §plan.kinds['grup'] == 0)",
+        "'é😀' == 'x' || §action.after > 3",
+        "plan.actions == 1 && !(§plan.actions + 9223372036854775807 > 0)",
+        "plan.actions > 0 ? §1 / plan.removals == 1 : 2 / plan.removals == 1",
+        "plan.actions > 1 ? 1 / plan.removals == 1 : §2 / plan.removals == 1",
+        "(§plan.kinds['x'] > 1 ? 1 / plan.removals : 2 / plan.removals) == 1",
+        "action.role == 'acl' && §timestamp(action.address) > timestamp('2026-01-01T00:00:00Z')",
+        "action.role == 'acl' && §action.principal.matches(action.principal + '(')",
+        "('a' + §action.before[7]).startsWith('x')",
+        "[1.5, §1 / plan.removals] == [1]",
+        "-§plan.kinds['a'] > 0",
+        "action.role == 'acl' && §action.before.all(x, plan.kinds['a'] > 0)",
+        "action.role == 'acl' && [§plan.kinds['a']].all(x, x > 0)",
+        "action.role == 'acl' && §{'a': plan.kinds['a']} == {}",
+        "plan.kinds['group'] == 0 && " + "plan.actions + " * 20 + "§plan.kinds['x'] > 0",
+    ],
+)
+def test_the_place_of_what_failed_is_where_it_begins(marked: str) -> None:
+    before, _, after = marked.partition("§")
+    given, engine = action(), Cel()
+    bound = engine.bind(facts(given, sums("prod", DAY, [given], 2, KINDS)))
+    expression = engine.compile(before + after, "bool")
+    with pytest.raises(Unanswered) as failed:
+        expression(bound)
+    assert failed.value.find() == len(before)
+
+
+def test_places_are_looked_for_so_often_in_a_plan_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.core.custom.MOST_PLACED", 2)
+    given = [action(id=f"{number:064}") for number in range(4)]
+    asked = book("true && 1 / plan.removals == 1", "1 / plan.removals == 1 && true")
+    rules = [replace(each, place=lambda at: Source(HERE.file, 7, 1 + at)) for each in asked.rules]
+    for _ in range(2):
+        told = list(answers(replace(asked, rules=rules), given, sums("prod", DAY, given, 2, KINDS)))
+        places = [reason.partition("own.yaml:")[2] for _, _, reason in told]
+        assert places == ["7:9)", "7:1)"] * 2 + ["3:13)"] * 4
+
+
 @pytest.mark.parametrize("sign", ["\udcff", "\ud800"])
 def test_a_name_that_is_no_text_is_refused_and_stops_nothing_else(sign: str) -> None:
     hostile = action(attribute=Attribute("acl", f"group:{sign}"))

@@ -26,7 +26,7 @@ A, B, C = (GUID.format(number) for number in (11, 12, 13))
         ({"ana": A}, "4:5: 'ana' is not a principal: write user:<UPN>, group:<name> or sp:<name>"),
         ({"user:a": "me"}, "4:5: user:a: 'me' is no object id; run `reconciler pin`"),
         ({"user:a": A.replace("b", "B")}, f"4:5: user:a: {A.replace('b', 'B')!r} is no object id; run `re"),
-        ({"user:a": A, "user:b": A}, "5:5: user:b and user:a are pinned to one object; run `reconciler pin`"),
+        ({"user:a": A, "user:b": A}, "5:5: user:b and user:a are pinned to one object; remove the line"),
     ],
 )
 def test_what_a_hand_did_is_told(tmp_path: Path, pins: dict[str, str], told: str) -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.custom import VARIABLES
+from reconciler.core.custom import VARIABLES, answers, sums
 from reconciler.core.guardrails import BUILT_IN, RULES
 from reconciler.core.model import Source
 from reconciler.policy.cel import Cel, MisspeltError
 from reconciler.policy.documents import LONGEST_EXPRESSION
 from reconciler.policy.rulebook import MOST_RULES, pinpoint
+from tests.core.estates import KINDS
 from tests.policy.small import estate, said
+from tests.policy.test_cel import DAY, action
 
 FILE = "policies/guardrails/own.yaml"
 
@@ -87,6 +89,24 @@ def test_a_faulty_message_is_told_where_it_is(tmp_path: Path) -> None:
     assert line.startswith(":5:38: message-expression: ")
     line = told(tmp_path, rule("true", more="message-expression: action.removes\n"))
     assert "gives bool, and has to give string" in line
+
+
+@pytest.mark.parametrize(
+    ("expression", "place"),
+    [
+        ("true && plan.kinds['grup'] == 0", "3:21"),
+        (">-\n  action.verb == 'x'\n  || plan.kinds['grup'] == 0", "5:6"),
+        ("\"'a' == 'b' || plan.kinds['grup'] == 0\"", "3:28"),
+    ],
+)
+def test_an_action_that_could_not_be_judged_is_told_with_the_place_of_what_failed(
+    tmp_path: Path, expression: str, place: str
+) -> None:
+    book = estate(tmp_path, {FILE: rule(expression)}).rules.custom
+    assert book is not None
+    given = action()
+    [(_, _, reason)] = answers(book, [given], sums("prod", DAY, [given], 0, KINDS))
+    assert reason == f'could not be judged: Key not found in map : "grup" ({FILE}:{place})'
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))

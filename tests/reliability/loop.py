@@ -9,8 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from reconciler.apply import Hands, settle_interrupted
-from reconciler.core.approval import Approval, Court
+from reconciler.core.approval import Approval
 from reconciler.core.errors import ReconcilerError
 from reconciler.core.model import Source
 from reconciler.core.plan import Action, Outcome
@@ -18,13 +17,13 @@ from reconciler.emulator.server import Emulator
 from reconciler.policy.load import load
 from reconciler.policy.policies import Policies
 from reconciler.providers.registry import VOCABULARIES
-from reconciler.reconcile import Planned, carry_out, plan
+from reconciler.reconcile import Planned, plan
 from reconciler.report.verdict import applied_code
 from reconciler.store.contract import Store
-from reconciler.store.journal import Journal, read
-from reconciler.survey import Cloud, Inputs, reader
+from reconciler.store.journal import read
+from reconciler.survey import Cloud, Inputs
 from tests.cli.desk import APPS
-from tests.laws.loop import KINDS, PEOPLE, _consent
+from tests.laws.loop import KINDS, PEOPLE, carried_out, consent
 from tests.reliability.estate import Scene, policies
 from tests.reliability.timing import Time, emulated
 
@@ -94,7 +93,7 @@ class Loop:
                 environment="test",
                 because="test",
                 expires=date(2099, 1, 1),
-                consents=tuple(map(_consent, actions)),
+                consents=tuple(map(consent, actions)),
                 approvers=PEOPLE.approvers,
                 overrides=dict.fromkeys(rules, "agreed"),
             )
@@ -109,29 +108,8 @@ class Loop:
             return Told(code=1, error=str(error))
 
     def _applied(self, inputs: Inputs, cloud: Cloud) -> Told:
-        made = plan(inputs, VOCABULARIES, cloud, lambda *_: None)
         self.runs += 1
-        name = f"run-{self.runs:03}"
-        journal = Journal(self.store, f"journal/{name}.jsonl", name, "test")
-        list(settle_interrupted(inputs.history, made.seen, made.desired.addresses, journal, self._now()))
-        court = Court(
-            approvals=self.approvals,
-            entitlements=[PEOPLE],
-            authors=lambda action: frozenset(),
-            spent=inputs.history.spent(),
-            today=AS_OF,
-            begun=[(each.approval, each.action) for each in inputs.history.interrupted().values()],
-        )
-        hands = Hands(
-            providers=cloud.providers,
-            read=reader(made.desired, cloud, AS_OF),
-            journal=journal,
-            now=self._now,
-            pause=self._pause,
-            tell=lambda action, outcome: None,
-            unfinished=inputs.history.unfinished,
-        )
-        done = carry_out(made, court, None, hands)
+        made, done = carried_out(inputs, cloud, self.store, self.runs, self.approvals, self._now, self._pause)
         return Told(
             code=applied_code(made.plan, done.approved, done.outcomes), outcomes=done.outcomes, made=made
         )

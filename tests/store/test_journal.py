@@ -57,7 +57,7 @@ def test_what_was_announced_and_never_settled_was_interrupted(tmp_path: Path) ->
     action = grant()
     announce(journal(tmp_path), action)
     history = read(FolderStore(tmp_path), "test")
-    assert list(history.interrupted()) == [action.id]
+    assert list(history.interrupted()) == [("run-1", action.id)]
     assert history.spent() == frozenset()
 
 
@@ -119,7 +119,7 @@ def test_a_torn_last_line_was_never_sent(tmp_path: Path) -> None:
     announce(journal(tmp_path), action)
     with (tmp_path / "journal/run-1.jsonl").open("a") as file:
         file.write('{"v":1,"event":"announ')
-    assert list(read(FolderStore(tmp_path), "test").interrupted()) == [action.id]
+    assert list(read(FolderStore(tmp_path), "test").interrupted()) == [("run-1", action.id)]
 
 
 def test_a_damaged_line_before_the_last_is_not_guessed_at(tmp_path: Path) -> None:
