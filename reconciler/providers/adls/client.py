@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from reconciler.core.secrecy import without
+from reconciler.providers.adls.client_signing import READS, signing_transport
+from reconciler.providers.contract import BeforeSend, unguarded
 from reconciler.providers.identity import refusal
 from reconciler.providers.pacing import Limit, Pacer
 from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask
@@ -92,14 +94,14 @@ class Wire:
     context: ssl.SSLContext
     patience: float
     """Seconds that a request may be tried for."""
+    before_send: BeforeSend = unguarded
     pacer: Pacer = field(default_factory=lambda: Pacer(LIMITS))
     session: ClientSession | None = None
     _clients: dict[str, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = field(default_factory=dict)
 
-    def transport(self) -> AioHttpTransport:
+    def transport(self, scope: str) -> AioHttpTransport:
         """A transport over the one session, for this pipeline and for the storage SDK's own."""
         from aiohttp import ClientSession, DummyCookieJar, TCPConnector
-        from azure.core.pipeline.transport import AioHttpTransport
 
         if self.session is None:
             # A path given as `connection_verify` would open a new connection for every request.
@@ -113,7 +115,10 @@ class Wire:
             # aiohttp sends a PUT or DELETE again whose answer was lost: a renaming that had worked would
             # then be told as failed.  There is no public switch (aiohttp source: ClientSession._request).
             self.session._retry_connection = False
-        return AioHttpTransport(
+        return signing_transport(
+            self.credential,
+            scope,
+            self.before_send,
             session=self.session,
             session_owner=False,
             connection_timeout=max(1.0, min(5.0, self.patience / 3)),
@@ -146,13 +151,20 @@ class Wire:
 
         `whole` says whether the body of a success is all that it should be; if not, it was lost on the way.
         """
+        from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
-        reads = method in ("GET", "HEAD")
+        reads = method in READS
         request = HttpRequest(method, url, headers=dict(headers or {}))
 
         async def once() -> Answer:
-            response = await self._pipeline(scope).send_request(request)
+            response: Any
+            try:
+                response = await self._pipeline(scope).send_request(request)
+            except HttpResponseError as error:
+                if error.response is None:
+                    raise
+                response = error.response
             lowered = {name.lower(): value for name, value in response.headers.items()}
             if response.status_code < 400 and not whole(response.content):
                 raise Lost(f"{_host(url)} answered {response.status_code} with something cut short, or else")
@@ -192,19 +204,11 @@ class Wire:
 
     def _pipeline(self, scope: str) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
         from azure.core import AsyncPipelineClient
-        from azure.core.pipeline.policies import (
-            AsyncBearerTokenCredentialPolicy,
-            RequestIdPolicy,
-            UserAgentPolicy,
-        )
+        from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
 
         if scope not in self._clients:
-            policies = [
-                RequestIdPolicy(),
-                UserAgentPolicy("reconciler"),
-                AsyncBearerTokenCredentialPolicy(self.credential, scope),
-            ]
-            self._clients[scope] = AsyncPipelineClient("", policies=policies, transport=self.transport())
+            policies = [RequestIdPolicy(), UserAgentPolicy("reconciler")]
+            self._clients[scope] = AsyncPipelineClient("", policies=policies, transport=self.transport(scope))
         return self._clients[scope]
 
 

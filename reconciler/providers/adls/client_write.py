@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.providers.adls.client import LakeReader, Refused, uncertain
+from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader, Refused, uncertain
 from reconciler.providers.adls.correcting.requests import PAGE
 from reconciler.providers.transport import Answer, Lost
 
@@ -162,8 +162,9 @@ class LakeWriter:
             # Its own retries wait a quarter of a minute and repeat writes whose answer was lost.
             self._service = DataLakeServiceClient(
                 self.reader.endpoints.dfs,
+                # The transport signs; without one the SDK cannot rename (SDK source: rename_directory).
                 credential=wire.credential,
-                transport=wire.transport(),
+                transport=wire.transport(STORAGE_SCOPE),
                 retry_total=0,
             )
         return self._service

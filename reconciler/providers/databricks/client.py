@@ -14,7 +14,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from reconciler.providers import identity
-from reconciler.providers.contract import Unusable
+from reconciler.providers.contract import BeforeSend, Unusable, unguarded
 from reconciler.providers.databricks.client_auth import NoToken
 from reconciler.providers.databricks.client_sdk import Line, sdk
 from reconciler.providers.pacing import Limit, Pacer
@@ -96,6 +96,7 @@ class Host:
         patience: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        before_send: BeforeSend = unguarded,
     ) -> None:
         self.name = name
         self._line = line
@@ -103,6 +104,7 @@ class Host:
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
+        self._before_send = before_send
 
     def get(self, path: str, rate: str, query: Mapping[str, object] | None = None) -> Payload:
         """Read; raises Failure once patience is over, or at once where trying again cannot help."""
@@ -138,7 +140,7 @@ class Host:
 
     def _once(self, method: str, path: str, reading: bool, **content: Any) -> Payload:
         wire = self._line.wire
-        wire.forget()
+        wire.begin(unguarded if reading else self._before_send)
         try:
             answer = self._line.api.do(method, path, **content)
         except sdk().DatabricksError as error:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from reconciler.providers.contract import Unusable
+from reconciler.providers.contract import BeforeSend, Unusable, unguarded
 
 if TYPE_CHECKING:
     from databricks.sdk.core import ApiClient
@@ -89,8 +89,9 @@ class Wire(HTTPAdapter):
         held: Mapping[str, str] = getattr(self._last, "headers", {})
         return held
 
-    def forget(self) -> None:
-        """Begin a request: nothing has been answered yet."""
+    def begin(self, before_send: BeforeSend) -> None:
+        """Begin a request of this thread: nothing has been answered yet."""
+        self._last.before_send = before_send
         self._last.status = 0
         self._last.headers = {}
 
@@ -106,6 +107,9 @@ class Wire(HTTPAdapter):
         """Send with our authority instead of the process's, and with a shorter patience for connecting."""
         waits = (min(CONNECT_SECONDS, timeout), timeout) if isinstance(timeout, int | float) else timeout
         trusted = self.ca_file or verify
+        # The session has signed the request by now, for which it may have fetched a token.
+        before_send: BeforeSend = getattr(self._last, "before_send", unguarded)
+        before_send()
         answer = super().send(request, stream, waits, trusted, cert, dict(proxies or {}))
         self._last.status = answer.status_code
         self._last.headers = {name.lower(): value for name, value in answer.headers.items()}

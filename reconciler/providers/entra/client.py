@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.environment import Environment
 from reconciler.providers import identity
-from reconciler.providers.contract import Unusable
+from reconciler.providers.contract import BeforeSend, Unusable, unguarded
 from reconciler.providers.entra.wire import READ, TIERS, V1, WRITE, Call, Reply, Trouble
 from reconciler.providers.pacing import Pacer
 from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask
@@ -49,12 +49,14 @@ class GraphClient:
         root: Any,
         pacer: Pacer,
         connections: int = CONNECTIONS,
+        before_send: BeforeSend = unguarded,
     ) -> None:
         self.host = environment.entra.graph.rstrip("/")
         self.pacer = pacer
         self.patience = environment.patience
         self._context: ssl.SSLContext = identity.ssl_context(environment, root)
         self._credential = identity.azure_credential_aio(environment, environ, root)
+        self._before_send = before_send
         self._adapter: Any = None
         self._http: httpx.AsyncClient | None = None
         self._slots = asyncio.Semaphore(connections)
@@ -101,9 +103,12 @@ class GraphClient:
         import httpx
 
         try:
-            response = await self._adapter_of().send_primitive_async(
-                self._request(call, version), "bytes", {}
-            )
+            # The adapter would send what it has signed itself, and again when it is challenged.
+            request = await self._adapter_of().convert_to_native_async(self._request(call, version))
+            assert self._http is not None
+            if not call.harmless:
+                self._before_send()
+            response = await self._http.send(request)
             answer = Answer(response.status_code, response.headers, response.content)
             if call.harmless and response.status_code < 300 and isinstance(decoded(answer).payload, str):
                 raise Lost(f"{response.status_code} with something that is no JSON, or not all of it")
@@ -127,6 +132,7 @@ class GraphClient:
     def _request(self, call: Call, version: str) -> Any:
         from kiota_abstractions.method import Method
         from kiota_abstractions.request_information import RequestInformation
+        from kiota_http.middleware.options import RedirectHandlerOption
 
         request = RequestInformation(method=Method(call.method))
         request.url = self.root(version) + call.path
@@ -134,7 +140,8 @@ class GraphClient:
             request.headers.add(name, value)
         if call.body is not None:
             request.content = json.dumps(call.body, separators=(",", ":")).encode()
-        request.add_request_options([self._native])
+        # A write that is led elsewhere would leave a second time, unasked.
+        request.add_request_options([RedirectHandlerOption(should_redirect=call.harmless)])
         return request
 
     def _adapter_of(self) -> Any:
@@ -144,19 +151,16 @@ class GraphClient:
 
     def _connect(self) -> Any:
         import httpx
-        from kiota_abstractions.native_response_handler import NativeResponseHandler
         from kiota_authentication_azure.azure_identity_authentication_provider import (
             AzureIdentityAuthenticationProvider,
         )
         from kiota_http.middleware.options import (
             ParametersNameDecodingHandlerOption,
-            ResponseHandlerOption,
             RetryHandlerOption,
         )
         from msgraph.graph_request_adapter import GraphRequestAdapter, options
         from msgraph_core import GraphClientFactory
 
-        self._native = ResponseHandlerOption(NativeResponseHandler())
         quick = min(10.0, max(1.0, self.patience / 3))
         timeout = httpx.Timeout(max(1.0, self.patience), connect=quick, pool=None)
         # HTTP/2 is off: its framing is pure Python here, and few connections carry everything.

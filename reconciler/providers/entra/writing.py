@@ -50,7 +50,6 @@ class Writer:
     client: GraphClient
     address: Address
     progress: Progress = silent
-    """Called before each write; what it raises ends the work."""
     ends: dict[str, Outcome] = field(default_factory=dict)
 
     async def write(self, actions: Sequence[Action]) -> list[Outcome]:
