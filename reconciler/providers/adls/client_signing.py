@@ -13,9 +13,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.providers.contract import BeforeSend
+from reconciler.providers.identity import AwaitableCredential
 
 if TYPE_CHECKING:
-    from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.pipeline.transport import AioHttpTransport
 
 READS = frozenset({"GET", "HEAD"})
@@ -23,7 +23,7 @@ READS = frozenset({"GET", "HEAD"})
 
 
 def signing_transport(
-    credential: AsyncTokenCredential, scope: str, before_send: BeforeSend, **options: Any
+    credential: AwaitableCredential, scope: str, before_send: BeforeSend, **options: Any
 ) -> AioHttpTransport:
     """A transport that signs with tokens of one scope; `options` are azure-core's own."""
     return _transport()(credential, scope, before_send, **options)

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
@@ -28,8 +28,25 @@ PACKAGE = "databricks.sdk"
 CONNECT_SECONDS = 5.0
 """To open a connection: a wrong address is told within seconds, a slow answer may take longer."""
 
-Headers = Callable[[], dict[str, str]]
-"""The headers that sign a request in; called for each, so it keeps its token itself."""
+
+class Headers(Protocol):
+    """The headers that sign a request in; called for each, so it keeps its token itself."""
+
+    @property
+    def turn(self) -> int:
+        """How often the token was renewed: to be noted before a request is signed."""
+        ...
+
+    def __call__(self) -> dict[str, str]:
+        """The headers; raises Unusable, or azure-core's errors, when no token can be had."""
+        ...
+
+    def renew(self, turn: int, claims: str) -> bool:
+        """Use the token of this turn no more; the next one is asked for with claims, as JSON, if any.
+
+        False where it is so young that there is no better one.
+        """
+        ...
 
 
 @cache
@@ -121,6 +138,7 @@ class Line(NamedTuple):
 
     api: ApiClient
     wire: Wire
+    headers: Headers
 
 
 def connect(
@@ -152,7 +170,7 @@ def connect(
     wire = Wire(ca_file, connections)
     # The SDK has no public way to its session; there is no other that spares the process environment.
     api._api_client._session.mount("https://", wire)
-    return Line(api, wire)
+    return Line(api, wire, headers)
 
 
 def _strategy(headers: Headers) -> Any:

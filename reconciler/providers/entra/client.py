@@ -17,7 +17,7 @@ from reconciler.providers import identity
 from reconciler.providers.contract import BeforeSend, Unusable, unguarded
 from reconciler.providers.entra.wire import READ, TIERS, V1, WRITE, Call, Reply, Trouble
 from reconciler.providers.pacing import Pacer
-from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask
+from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask, claims_asked
 
 if TYPE_CHECKING:
     import httpx
@@ -89,9 +89,19 @@ class GraphClient:
         if units is None:
             units = {READ: call.units()} | ({} if call.harmless else {WRITE: 1})
         attempts = Attempts(self.patience, self.pacer.clock, repeatable=call.harmless)
+        turn = 0
+
+        async def once() -> Answer:
+            nonlocal turn
+            turn = self._credential.turn(scope(self.host))
+            return await self._once(call, version)
+
+        async def renew(refusal: Answer) -> bool:
+            return await self._renew(turn, refusal)
+
         try:
             async with self._slots:
-                return decoded(await ask(lambda: self._once(call, version), attempts, self.pacer, units))
+                return decoded(await ask(once, attempts, self.pacer, units, renew))
         except Lost as error:
             raise Failed(f"{self.host} gave no answer: {error}", lost=True) from error
         except Unreachable as error:
@@ -121,11 +131,18 @@ class GraphClient:
         except (httpx.HTTPError, ssl.SSLError) as error:
             # What is no TLS in the middle of a connection comes as the bare error of the ssl module.
             raise Lost(f"{type(error).__name__} {error}".strip()) from error
-        except Unusable as error:
-            raise Unreachable(str(error), final=True) from error
         except Exception as error:
-            reason = identity.refusal(error)
-            if not reason:
+            if not (reason := _unsigned(error)):
+                raise
+            raise Unreachable(reason, final=True) from error
+
+    async def _renew(self, turn: int, refusal: Answer) -> bool:
+        """Sign in once more; kiota asks for tokens that may be challenged, and so does this."""
+        claims = claims_asked(refusal.headers)
+        try:
+            return await self._credential.renew(turn, scope(self.host), claims=claims, enable_cae=True)
+        except Exception as error:
+            if not (reason := _unsigned(error)):
                 raise
             raise Unreachable(reason, final=True) from error
 
@@ -180,6 +197,11 @@ class GraphClient:
         if self._http is not None:
             await self._http.aclose()
         await self._credential.close()
+
+
+def _unsigned(error: Exception) -> str:
+    """Why nobody could be signed in, so that nothing was sent; "" for an error of another kind."""
+    return str(error) if isinstance(error, Unusable) else identity.refusal(error)
 
 
 def scope(host: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from reconciler.providers.transport import REFUSED, STILL_REFUSED
+
 READ, WRITE = "graph/read", "graph/write"
 
 V1, BETA = "v1.0", "beta"
@@ -136,7 +138,9 @@ def query(**options: str) -> str:
 
 
 def denied_hint(reply: Reply, right: str) -> str:
-    """The reply's words, and for a 403 the right that is missing."""
+    """The reply's words, and the next step: for a 403 the right that is missing."""
+    if reply.status == REFUSED:
+        return f"{reply.said}; {STILL_REFUSED}"
     if reply.status == 403:
         return f"{reply.said}; it needs the Graph permission {right}"
     return reply.said
