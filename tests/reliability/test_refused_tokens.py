@@ -11,7 +11,7 @@ import pytest
 from reconciler.emulator.faults import Fault
 from reconciler.emulator.log import Entry
 from reconciler.emulator.server import Emulator, running
-from reconciler.providers.identity import YOUNG
+from reconciler.providers.client_credential import YOUNG
 from tests.cli.desk import seed
 from tests.reliability.facts import difference, facts
 from tests.reliability.loop import Loop

@@ -18,8 +18,9 @@ from urllib.parse import quote, urlencode
 
 from reconciler.core.secrecy import without
 from reconciler.providers.adls.client_signing import READS, signing_transport
+from reconciler.providers.client_credential import AwaitableCredential
 from reconciler.providers.contract import BeforeSend, unguarded
-from reconciler.providers.identity import AwaitableCredential, refusal
+from reconciler.providers.identity import refusal
 from reconciler.providers.pacing import Limit, Pacer
 from reconciler.providers.transport import (
     REFUSED,

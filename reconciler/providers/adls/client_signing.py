@@ -12,8 +12,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from reconciler.providers.client_credential import AwaitableCredential
 from reconciler.providers.contract import BeforeSend
-from reconciler.providers.identity import AwaitableCredential
 
 if TYPE_CHECKING:
     from azure.core.pipeline.transport import AioHttpTransport

@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 
 from reconciler.core.environment import Environment
 from reconciler.providers import identity
+from reconciler.providers.client_credential import YOUNG
 from reconciler.providers.contract import Unusable
 from reconciler.providers.databricks.client_sdk import Headers
 from reconciler.providers.transport import TROUBLED
@@ -86,7 +87,7 @@ class Signature:
         with self._lock:
             if turn != self.turn:
                 return True
-            if time.monotonic() < self._renewed + identity.YOUNG:
+            if time.monotonic() < self._renewed + YOUNG:
                 return False
             self.turn += 1
             self._renewed = time.monotonic()

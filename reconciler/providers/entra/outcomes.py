@@ -5,7 +5,6 @@ from __future__ import annotations
 from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers.entra.client import Failed
 from reconciler.providers.entra.wire import Reply
-from reconciler.providers.transport import REFUSED, STILL_REFUSED
 
 GUIDE = "see docs/how-to/credentials.md"
 
@@ -46,8 +45,6 @@ def judged(reply: Reply | Failed, right: str) -> tuple[Status, str]:
         return Status.FAILED, f"{reply.said}; the service is busier than patience lasts: apply again later"
     if reply.status >= 500 or reply.status == 408:
         return Status.UNKNOWN, f"{reply.said}; whether it took effect shows when it is read again"
-    if reply.status == REFUSED:
-        return Status.FAILED, f"{reply.said}; {STILL_REFUSED}"
     if reply.status == 403:
         return Status.FAILED, f"{reply.said}; this identity needs {right}: {GUIDE}"
     return Status.FAILED, reply.said

@@ -101,9 +101,10 @@ class Reply:
 
     @property
     def said(self) -> str:
-        """Status, code and message in one line."""
+        """Status, code and message in one line, with the next step where they are about the token."""
         message = " ".join(self.message.split())
-        return f"{self.spelt}: {message}" if message else self.spelt
+        told = f"{self.spelt}: {message}" if message else self.spelt
+        return f"{told}; {STILL_REFUSED}" if self.status == REFUSED else told
 
     def _error(self) -> Mapping[str, Any]:
         error = self.payload.get("error") if isinstance(self.payload, dict) else None
@@ -138,9 +139,7 @@ def query(**options: str) -> str:
 
 
 def denied_hint(reply: Reply, right: str) -> str:
-    """The reply's words, and the next step: for a 403 the right that is missing."""
-    if reply.status == REFUSED:
-        return f"{reply.said}; {STILL_REFUSED}"
+    """The reply's words, and for a 403 the right that is missing."""
     if reply.status == 403:
         return f"{reply.said}; it needs the Graph permission {right}"
     return reply.said

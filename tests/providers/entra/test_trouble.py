@@ -15,6 +15,7 @@ import pytest
 from reconciler.core.errors import Unusable
 from reconciler.core.model import Live, Presence
 from reconciler.core.plan import Status
+from reconciler.emulator.faults import Fault
 from reconciler.emulator.server import running
 from reconciler.providers.entra import VOCABULARY
 from reconciler.providers.entra.provider import EntraProvider
@@ -106,8 +107,12 @@ def test_a_token_that_has_expired(tenant: Open) -> None:
     provider = estate.provider(PLANNER)
     assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
     estate.world.clock.advance(7200)
+    assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
+    body = '{"error":{"code":"InvalidAuthenticationToken","message":"the token is expired."}}'
+    estate.world.faults.add(Fault(service="graph", status=401, body=body, times=None))
     live = read(provider, [want("pricing-ds", [ANA])])
-    assert "expired" in live.gaps[address("pricing-ds")].reason
+    reason = live.gaps[address("pricing-ds")].reason
+    assert "expired" in reason and "a new token is refused as well" in reason
 
 
 def test_nothing_is_written_without_an_answer_to_the_reading(tenant: Open) -> None:
