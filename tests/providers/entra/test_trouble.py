@@ -17,6 +17,7 @@ from reconciler.core.model import Live, Presence
 from reconciler.core.plan import Status
 from reconciler.emulator.faults import Fault
 from reconciler.emulator.server import running
+from reconciler.providers import client_credential
 from reconciler.providers.entra import VOCABULARY
 from reconciler.providers.entra.provider import EntraProvider
 from tests.providers.entra.conftest import Open
@@ -113,6 +114,24 @@ def test_a_token_that_has_expired(tenant: Open) -> None:
     live = read(provider, [want("pricing-ds", [ANA])])
     reason = live.gaps[address("pricing-ds")].reason
     assert "expired" in reason and "a new token is refused as well" in reason
+
+
+@pytest.mark.parametrize("kind", ["expire", "revoke"])
+def test_a_token_that_was_refused_does_not_come_back(
+    tenant: Open, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The SDK is asked for each request: what it keeps for itself is to be the new token, too.
+    monkeypatch.setattr(client_credential, "FRESH", 0.0)
+    estate = tenant(users=PEOPLE, groups=[DS])
+    provider = estate.provider(PLANNER)
+    assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
+    estate.world.log.clear()
+    estate.world.faults.add(Fault(service="graph", kind=kind))
+    for _ in range(3):
+        assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
+    assert [entry.status for entry in estate.world.log.entries].count(401) == 1
+    tokens = [entry for entry in estate.world.log.entries if entry.path.endswith("/token")]
+    assert len(tokens) == 1
 
 
 def test_nothing_is_written_without_an_answer_to_the_reading(tenant: Open) -> None:
