@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.faults import Fault
+from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.server import Emulator, running
+from reconciler.emulator.wire import Request
+from reconciler.providers import client_credential
 from reconciler.providers.adls.correcting import singles
 from reconciler.providers.pacing import Pacer
 from reconciler.store.client_container import ContainerStore
@@ -158,6 +160,60 @@ def test_before_a_repetition_where_the_lock_is_a_lease(
     with held.lock("the first"):
         told = loop.apply()
     assert_nothing_left(told, loss)
+
+
+@dataclass(slots=True)
+class SigningIn(Faults):
+    """Something happens when a token is asked for, of all those that are the one with this number."""
+
+    at: int = field(kw_only=True)
+    act: Act = field(kw_only=True)
+    asked: int = field(default=0, kw_only=True)
+
+    def strike(self, request: Request, item: bool = False) -> Fault | None:
+        if request.path.endswith("/token"):
+            if self.asked == self.at:
+                self.act()
+            self.asked += 1
+        return Faults.strike(self, request, item)
+
+
+@pytest.mark.parametrize("name", ["add a member", "put an ACL", "set a list", "change a tree"])
+def test_while_a_write_waits_for_its_token(
+    name: str,
+    emulator: Emulator,
+    cleans: dict[str, Clean],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (kind,) = (each for each in WRITES if each.name == name)
+    # Nobody keeps Entra's tokens: each request is signed in by itself.
+    monkeypatch.setattr(client_credential, "FRESH", 0.0)
+
+    def run(at: int) -> None:
+        store = FolderStore(tmp_path / str(at))
+        loop = begin(scene_of(kind, cleans), emulator, store)
+        emulator.world.switches["entra.token-seconds"] = 60
+        loss = Loss(emulator, replaced(store.folder))
+        # Databricks' own are kept, and renewed here.
+        refusal = Fault(service=kind.service, method=kind.method, target=kind.target, kind="expire")
+        emulator.world.faults = SigningIn([refusal], at=at, act=loss)
+        with store.lock("the first"):
+            told = loop.apply()
+        if at >= 0:
+            assert_nothing_left(told, loss)
+
+    run(-1)
+    entries = [*emulator.world.log.entries, *emulator.world.log.entries[-1:]]
+    signed = [entry for entry in entries if entry.path.endswith("/token")]
+    before_writes = [
+        signed.index(entry)
+        for entry, then in zip(entries, entries[1:], strict=False)
+        if entry in signed and kind in kinds_of(then)
+    ]
+    assert before_writes
+    for at in before_writes[:3]:
+        run(at)
 
 
 @dataclass(slots=True)
