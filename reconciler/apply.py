@@ -38,6 +38,7 @@ class Hands:
     """What an apply works with."""
 
     providers: Mapping[str, Provider]
+    """Opened with the check of the journal's store as their `before_send`."""
     read: Reader
     journal: Journal
     now: Callable[[], datetime]
@@ -159,7 +160,7 @@ def _send(actions: Sequence[Action], run: _Run) -> dict[str, Outcome]:
         address = batch[0].address
         hands.journal.announce(hands.now(), ((a, takes_away(a)) for a in batch), run.approved.consents)
         diary = _Diary(run, address, [action.id for action in batch])
-        answers = hands.providers[address.provider].write(address, batch, diary, _guarded(hands))
+        answers = hands.providers[address.provider].write(address, batch, diary, hands.progress)
         said.update((outcome.action, outcome) for outcome in answers)
     return said
 
@@ -179,16 +180,6 @@ def _spread(batches: Sequence[list[Action]]) -> list[list[Action]]:
         for number, batch in enumerate(each)
     ]
     return [batch for _, _, batch in sorted(places, key=lambda place: place[:2])]
-
-
-def _guarded(hands: Hands) -> Progress:
-    """Progress that ends a write which takes many requests, once the lock is no longer this run's."""
-
-    def tell(what: str, done: int, total: int) -> None:
-        hands.journal.store.check()
-        hands.progress(what, done, total)
-
-    return tell
 
 
 def _verify(actions: Sequence[Action], said: Mapping[str, Outcome], run: _Run) -> None:

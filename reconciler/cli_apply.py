@@ -55,7 +55,8 @@ def run(arguments: Namespace) -> int:
         # Read again under the lock: another run may have written to the journal since.  What is written goes
         # through the store that holds the lock, which alone can tell when it is lost.
         session = replace(begin(arguments, revision.commit), store=first.store)
-        with open_cloud(session.environment, session.pins, session.root, session.needed) as cloud:
+        guard = first.store.check
+        with open_cloud(session.environment, session.pins, session.root, session.needed, guard) as cloud:
             return _apply(arguments, session, cloud, revision, saved)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.cli_progress import Kept
     from reconciler.policy.policies import Policies
     from reconciler.policy.tree import Tree
-    from reconciler.providers.contract import Checkpoint
+    from reconciler.providers.contract import BeforeSend, Checkpoint
     from reconciler.store.contract import Store
     from reconciler.survey import Cloud, Inputs
 
@@ -166,16 +166,21 @@ def open_store(environment: Environment, root: Path) -> Store:
 
 @contextmanager
 def open_cloud(
-    environment: Environment, pins: Mapping[str, str], root: Path, needed: frozenset[str]
+    environment: Environment,
+    pins: Mapping[str, str],
+    root: Path,
+    needed: frozenset[str],
+    before_send: BeforeSend | None = None,
 ) -> Iterator[Cloud]:
     """The environment's systems, of which only those that the policies speak of are opened.
 
-    Entra is always among them: it says who is who.
+    Entra is always among them: it says who is who.  Who writes gives `before_send`.
     """
     from reconciler.providers.discreet import DiscreetDirectory, discreet
     from reconciler.survey import Cloud
 
     secrets = in_environment()
+    guard = {} if before_send is None else {"before_send": before_send}
 
     def scrub(text: str) -> str:
         return without(text, secrets)
@@ -184,7 +189,7 @@ def open_cloud(
     try:
         for vocabulary in VOCABULARIES:
             if vocabulary.provider in needed | {"entra"}:
-                opened[vocabulary.provider] = vocabulary.open(environment, os.environ, root)
+                opened[vocabulary.provider] = vocabulary.open(environment, os.environ, root, **guard)
         directory = opened["entra"].directory
         directory.pins = pins
         yield Cloud(

@@ -50,6 +50,10 @@ class App:
         if fault is not None and fault.kind == "expire":
             self.world.expire(request.headers.get("authorization"))
             request = replace(request, caller=None)
+        if fault is not None and fault.kind == "revoke":
+            authorization = request.headers.get("authorization")
+            self.world.revoke(authorization)
+            request = replace(request, caller=None, challenge=self.world.challenge(authorization))
         await self._answer(request, fault, send)
 
     async def _answer(self, request: Request, fault: Fault | None, send: Send) -> None:
@@ -123,6 +127,7 @@ class App:
             raw_query=raw_query,
             peer=":".join(map(str, scope.get("client") or ())),
             caller=self.world.caller(headers.get("authorization")),
+            challenge=self.world.challenge(headers.get("authorization")),
         )
 
 

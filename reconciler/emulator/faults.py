@@ -14,7 +14,20 @@ from reconciler.emulator.wire import Request
 
 Memory = dict[tuple[str, str, str, bytes], tuple[float, int, Any]]
 
-KINDS = ("respond", "reset", "tls", "truncate", "cut", "delay", "html", "loop", "empty", "stale", "expire")
+KINDS = (
+    "respond",
+    "reset",
+    "tls",
+    "truncate",
+    "cut",
+    "delay",
+    "html",
+    "loop",
+    "empty",
+    "stale",
+    "expire",
+    "revoke",
+)
 REPLACING = ("respond", "html", "reset", "tls")
 """Kinds that put something else in the place of the service's own answer."""
 
@@ -37,6 +50,8 @@ class Fault:
     - `loop` gives a page that names itself as the next one; `empty` does so without the page's entries
     - `stale` answers reads, every other time, as they were first answered; `seconds` of emulated time long
     - `expire` takes the caller's token as expired, in this request and in all that come with it later
+    - `revoke` does so with all tokens of the caller, until it signs in with the claims of the challenge that
+      it is sent (Microsoft docs: claims challenges); a client that does not know those meets `expire`
     """
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -45,7 +45,9 @@ class Request:
     peer: str = ""
     """The client's address and port: requests over one connection share it, parallel ones do not."""
     caller: Caller | None = None
-    """None when there is no token, or one that this emulator did not mint or has let expire."""
+    """None when there is no token, or one that this emulator did not mint, has let expire or has revoked."""
+    challenge: str = ""
+    """The claims in base64 that a caller whose sessions were revoked is to sign in for."""
 
     def param(self, name: str, default: str | None = None) -> str | None:
         """The first value of a query parameter, matched without regard to case."""

@@ -26,6 +26,15 @@ def silent(what: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
+BeforeSend = Callable[[], None]
+"""Called right before a request that writes leaves: after it waited for its limit and was signed, and again
+before each repetition.  What it raises ends the write, and nothing is sent any more."""
+
+
+def unguarded() -> None:
+    """Let every write leave: for callers who hold no lock."""
+
+
 class Directory(Protocol):
     """Who is who: names to object ids and back, from the directory that every other system trusts."""
 
@@ -138,7 +147,10 @@ FORGETFUL = Forgetful()
 
 
 class Provider(Protocol):
-    """One system of record.  It is built from an environment's settings and never from another provider."""
+    """One system of record.  It is built from an environment's settings and never from another provider.
+
+    It is opened with a `BeforeSend`, which it calls on the thread or loop that sends.
+    """
 
     name: str
     kinds: Sequence[Kind]

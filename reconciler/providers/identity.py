@@ -6,13 +6,10 @@ file of the policies, a message or a log.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import shutil
 import ssl
-import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -23,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from reconciler.core.environment import Environment
+from reconciler.providers.client_credential import AwaitableCredential, RenewableCredential
 from reconciler.providers.contract import Unusable
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenCredential, TokenRequestOptions
-    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.credentials import TokenCredential
 
 Environ = Mapping[str, str]
 """The process environment, as the command line hands it down."""
@@ -36,12 +33,6 @@ AZURE_AUDIENCE = "api://AzureADTokenExchange"
 """What Entra expects in the `aud` of a federated assertion (Microsoft docs: workload identity federation)."""
 
 _SILENT = logging.NullHandler()
-
-FRESH = 60.0
-"""Seconds for which a token is handed out without asking for it again; the SDK renews it minutes ahead."""
-
-STALE = 3.0
-"""Seconds for which a refusal holds: requests that start together need not be refused one after the other."""
 
 LONGEST_PAUSE = 2.0
 """Seconds for which the sign-in service may hold back the one retry."""
@@ -73,7 +64,7 @@ def ssl_context(environment: Environment, root: Path | str) -> ssl.SSLContext:
         ) from error
 
 
-def azure_credential(environment: Environment, environ: Environ, root: Path | str) -> TokenCredential:
+def azure_credential(environment: Environment, environ: Environ, root: Path | str) -> RenewableCredential:
     """The credential that the environment names, usable from any thread; it fetches tokens when asked.
 
     Raises Unusable when the process environment is not set up for it.
@@ -96,65 +87,13 @@ def azure_credential(environment: Environment, environ: Environ, root: Path | st
         raise Unusable(
             f"environment {environment.name}: azure-credential {kind!r} is none of {known}"
         ) from None
-    return build(environment, environ, root)
+    # `az` takes no claims, and its refusal would show them.
+    return RenewableCredential(lambda: build(environment, environ, root), takes_claims=kind != "cli")
 
 
-def azure_credential_aio(
-    environment: Environment, environ: Environ, root: Path | str
-) -> AsyncTokenCredential:
+def azure_credential_aio(environment: Environment, environ: Environ, root: Path | str) -> AwaitableCredential:
     """The same credential for callers on an event loop; raises Unusable."""
     return AwaitableCredential(azure_credential(environment, environ, root))
-
-
-class AwaitableCredential:
-    """A credential whose tokens are awaited: a thread fetches them, and the loop goes on meanwhile.
-
-    One credential for both worlds means one token cache, and one package to load: azure-identity's own
-    asynchronous half takes another quarter of a second.
-    """
-
-    def __init__(self, credential: TokenCredential) -> None:
-        self._credential: Any = credential
-        self._fetching = threading.Lock()
-        self._fresh: dict[tuple[str, ...], tuple[float, AccessToken]] = {}
-        self._failed: dict[tuple[str, ...], tuple[float, Exception]] = {}
-
-    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """A token for these scopes; raises azure-core's ClientAuthenticationError and ServiceRequestError."""
-        fresh = self._fresh.get(scopes)
-        if fresh is not None and not options.get("claims") and time.monotonic() < fresh[0]:
-            return fresh[1]
-        return await asyncio.to_thread(self._fetch, scopes, options)
-
-    async def get_token_info(
-        self, *scopes: str, options: TokenRequestOptions | None = None
-    ) -> AccessTokenInfo:
-        """A token with what else is known of it; raises as `get_token` does."""
-        return await asyncio.to_thread(self._credential.get_token_info, *scopes, options=options)
-
-    def _fetch(self, scopes: tuple[str, ...], options: dict[str, Any]) -> AccessToken:
-        # One at a time, so that requests that start together sign in once.
-        with self._fetching:
-            until, known = self._failed.get(scopes, (0.0, None))
-            if known is not None and time.monotonic() < until:
-                raise known
-            try:
-                token: AccessToken = self._credential.get_token(*scopes, **options)
-            except Exception as error:
-                self._failed[scopes] = (time.monotonic() + STALE, error)
-                raise
-            self._fresh[scopes] = (time.monotonic() + FRESH, token)
-            return token
-
-    async def close(self) -> None:
-        """Let go of the credential's own connections."""
-        await asyncio.to_thread(self._credential.close)
-
-    async def __aenter__(self) -> AwaitableCredential:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
 
 def refusal(error: BaseException) -> str:

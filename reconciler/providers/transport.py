@@ -6,6 +6,9 @@ Its law: a write whose answer was lost is not sent again; whoever asked learns t
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+import re
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +23,10 @@ TROUBLED = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which the same read may well succeed."""
 BUSY = frozenset({429, 503})
 """Statuses by which a service asks to be left alone for a while."""
+REFUSED = 401
+"""The status by which a token is refused: whatever it came with was not looked at, and had no effect."""
+STILL_REFUSED = "a new token is refused as well: see that the identity is enabled and may sign in from here"
+"""The next step where renewing did not help."""
 TRIES = 4
 """How often a read is sent that fails for other reasons than its rate."""
 
@@ -44,6 +51,25 @@ class Unreachable(Exception):
 
 class Lost(Exception):
     """The request may have arrived and its answer did not: its effect is unknown."""
+
+
+_CLAIMS = re.compile(r'\bclaims="([^"]+)"', re.IGNORECASE)
+
+
+def claims_asked(headers: Mapping[str, str]) -> str:
+    """The claims, as JSON, that a refusal wants the next token to be asked for with; "" where it names none.
+
+    Source: Microsoft docs, "Claims challenges, claims requests and client capabilities".
+    """
+    found = _CLAIMS.search(headers.get("www-authenticate", ""))
+    if found is None:
+        return ""
+    encoded = found[1].translate({ord("-"): "+", ord("_"): "/"})
+    try:
+        text = base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+        return text if isinstance(json.loads(text), dict) else ""
+    except (ValueError, RecursionError):
+        return ""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -103,13 +129,25 @@ class Attempts:
         return self.repeatable and outcome.status in TROUBLED and self.failures < TRIES - 1
 
 
+Renew = Callable[[Answer], Awaitable[bool]]
+"""Signs in once more, as this answer refused the token; False where that would not help, as the token is new.
+
+Raises Unreachable where nobody can be signed in."""
+
+
 async def ask(
-    send: Callable[[], Awaitable[Answer]], attempts: Attempts, pacer: Pacer, units: Mapping[str, float]
+    send: Callable[[], Awaitable[Answer]],
+    attempts: Attempts,
+    pacer: Pacer,
+    units: Mapping[str, float],
+    renew: Renew,
 ) -> Answer:
     """Send a request at the pace of its classes, again where that is safe; raises Unreachable and Lost.
 
-    `units` says what it costs in each class.  An answer that asks for a pause holds back everybody.
+    `units` says what it costs in each class.  An answer that asks for a pause holds back everybody.  A token
+    that is refused is renewed once; a second refusal stands.
     """
+    renewed = False
     while True:
         for name, cost in units.items():
             await pacer.wait_async(name, cost)
@@ -118,6 +156,10 @@ async def ask(
             outcome = await send()
         except (Unreachable, Lost) as error:
             outcome = error
+        if isinstance(outcome, Answer) and outcome.status == REFUSED and not renewed:
+            renewed = True
+            if await renew(outcome):
+                continue
         delay = attempts.delay(outcome)
         if delay is None:
             if isinstance(outcome, Answer):

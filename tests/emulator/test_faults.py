@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import ssl
@@ -14,6 +15,8 @@ from urllib.error import HTTPError
 
 import pytest
 
+from reconciler.emulator.directory import ServicePrincipal
+from reconciler.emulator.entra.service import EntraService
 from reconciler.emulator.faults import KINDS, Fault
 from reconciler.emulator.server import Emulator, running
 from reconciler.emulator.wire import Caller
@@ -134,6 +137,50 @@ def test_a_token_that_expired_stays_so(emulator: Emulator) -> None:
         with pytest.raises(HTTPError) as told:
             ask(emulator, USERS)
         assert told.value.code == 401
+
+
+def refused(emulator: Emulator, token: str) -> str:
+    """The challenge that a token is answered with; "" where it is accepted."""
+    request = urllib.request.Request(
+        emulator.url("graph") + USERS, headers={"Authorization": f"Bearer {token}"}
+    )
+    context = ssl.create_default_context(cafile=str(emulator.ca_file))
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=context):
+            return ""
+    except HTTPError as error:
+        assert error.code == 401
+        return str(error.headers["WWW-Authenticate"])
+
+
+def test_revoked_sessions_take_the_claims_of_the_challenge(emulator: Emulator) -> None:
+    entra = emulator.services["entra"]
+    assert isinstance(entra, EntraService)
+    emulator.world.directory.add(
+        ServicePrincipal(id="1", app_id="2", display_name="x", app_roles=frozenset({"User.Read.All"}))
+    )
+    who = Caller(object_id="1", app_id="2", audience="https://graph.microsoft.com")
+    knows = {"xms_cc": {"values": ["CP1"]}}
+
+    def minted(**claims: Any) -> str:
+        return entra.mint(who, "", "t", 3600, json.dumps({"access_token": claims}) if claims else "")
+
+    first, plain = minted(**knows), minted()
+    emulator.world.faults.add(Fault(kind="revoke"))
+    challenge = refused(emulator, first)
+    (encoded,) = re.findall('error="insufficient_claims", claims="([^"]+)"', challenge)
+    claims = json.loads(base64.b64decode(encoded))["access_token"]
+    assert claims["nbf"]["essential"] is True
+    assert refused(emulator, first) == refused(emulator, minted(**knows)) == challenge
+    assert refused(emulator, minted(**knows, **claims)) == ""
+    assert refused(emulator, plain) == "", "a client that knows no challenges is sent none"
+
+
+def test_a_client_that_knows_no_challenge_loses_its_token_only(emulator: Emulator) -> None:
+    emulator.world.faults.add(Fault(kind="revoke"))
+    challenge = refused(emulator, "https://graph.microsoft.com")
+    assert challenge and "claims" not in challenge
+    assert refused(emulator, "https://graph.microsoft.com") == challenge
 
 
 def test_the_reference_lists_every_kind(root: Path) -> None:

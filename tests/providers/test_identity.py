@@ -117,6 +117,50 @@ class TestAgainstTheEmulator:
         monkeypatch.setenv("PATH", path)
         assert token(emulator, {"PATH": path}) == "from the cli"
 
+    def test_the_azure_cli_is_asked_anew_and_shown_no_claims(
+        self, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fake = tmp_path / "az"
+        tokens = tmp_path / "tokens"
+        body = '{\\"accessToken\\":\\"number $n\\",\\"expires_on\\":4102444800}'
+        fake.write_text(f'#!/bin/sh\necho x >> {tokens}\nn=$(grep -c x {tokens})\necho "{body}"\n')
+        fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        monkeypatch.setenv("PATH", path)
+        credential = identity.azure_credential(environment(emulator, "cli"), {"PATH": path}, tmp_path)
+        assert credential.get_token(GRAPH).token == "number 1"
+        assert credential.renew(GRAPH, claims='{"access_token": {}}').token == "number 2"
+
+    @pytest.mark.parametrize("kind", ["client-secret", "managed-identity"])
+    @pytest.mark.parametrize("claims", ["", '{"access_token": {"nbf": {"essential": true, "value": "1"}}}'])
+    def test_a_token_that_is_given_up_is_not_handed_out_again(
+        self, emulator: Emulator, kind: str, claims: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", emulator.url("entra"))
+        environ = SECRET if kind == "client-secret" else {}
+        credential = identity.azure_credential(environment(emulator, kind), environ, emulator.ca_file.parent)
+        first = credential.get_token(GRAPH).token
+        assert credential.get_token(GRAPH).token == first
+        second = credential.renew(GRAPH, claims=claims).token
+        assert second != first
+        assert credential.get_token(GRAPH).token == second
+        asked = [each.not_before for each in emulator.world.tokens.values()][-1]
+        assert asked == (1 if claims and kind == "client-secret" else 0)
+
+    def test_those_that_are_refused_together_sign_in_once_more(self, emulator: Emulator) -> None:
+        credential = identity.azure_credential_aio(environment(emulator), SECRET, emulator.ca_file.parent)
+
+        async def together() -> list[bool]:
+            await credential.get_token(GRAPH)
+            turn = credential.turn(GRAPH)
+            emulator.world.log.clear()
+            renewed = await asyncio.gather(*(credential.renew(turn, GRAPH) for _ in range(20)))
+            # Whoever was refused with the new token: it is too young to be renewed.
+            return [*renewed, await credential.renew(credential.turn(GRAPH), GRAPH)]
+
+        assert asyncio.run(together()) == [True] * 20 + [False]
+        assert [entry.method for entry in emulator.world.log.entries].count("POST") == 1
+
     def test_many_that_start_together_sign_in_once(self, emulator: Emulator) -> None:
         credential = identity.azure_credential_aio(environment(emulator), SECRET, emulator.ca_file.parent)
         emulator.world.log.clear()

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from reconciler.providers.pacing import Pacer
-from reconciler.providers.transport import Answer, Attempts, Lost, Portal, Unreachable, ask, retry_after
+from reconciler.providers.transport import (
+    Answer,
+    Attempts,
+    Lost,
+    Portal,
+    Unreachable,
+    ask,
+    claims_asked,
+    retry_after,
+)
 
 Step = Answer | Lost | Unreachable
 
@@ -21,6 +31,8 @@ class Service:
         self.script = list(script)
         self.now = 0.0
         self.asked: list[float] = []
+        self.renewed: list[Answer] = []
+        self.renewable = True
         self.pacer = Pacer({"class": (1000, 1)}, clock=lambda: self.now, sleep_async=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
@@ -33,6 +45,10 @@ class Service:
             return step
         raise step
 
+    async def renew(self, refusal: Answer) -> bool:
+        self.renewed.append(refusal)
+        return self.renewable
+
     def run(self, repeatable: bool = True, busy: Callable[[Answer], bool] | None = None) -> Step:
         attempts = Attempts(30, self.pacer.clock, repeatable)
         if busy is not None:
@@ -43,7 +59,7 @@ class Service:
             return error
 
     async def _ask(self, attempts: Attempts) -> Answer:
-        return await ask(self.send, attempts, self.pacer, {"class": 1})
+        return await ask(self.send, attempts, self.pacer, {"class": 1}, self.renew)
 
 
 OK = Answer(200, {}, b"")
@@ -97,6 +113,53 @@ def test_a_write_that_was_certainly_not_done_is_sent_again() -> None:
     for step in (BUSY, Unreachable("refused")):
         service = Service(step)
         assert service.run(repeatable=False) is OK and len(service.asked) == 2
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_refused_token_is_renewed_once_and_the_second_refusal_stands(repeatable: bool) -> None:
+    service = Service(failed(401))
+    assert service.run(repeatable) is OK
+    assert (len(service.asked), len(service.renewed)) == (2, 1)
+    refusal = failed(401)
+    service = Service(failed(401), refusal, failed(401))
+    assert service.run(repeatable) is refusal
+    assert (len(service.asked), len(service.renewed)) == (2, 1)
+
+
+def test_a_token_that_is_new_is_not_renewed() -> None:
+    refusal = failed(401)
+    service = Service(refusal, OK)
+    service.renewable = False
+    assert service.run() is refusal and len(service.asked) == 1
+
+
+def test_renewing_takes_nothing_from_the_patience_with_other_troubles() -> None:
+    service = Service(BUSY, failed(401), BUSY, failed(503))
+    assert service.run() is OK
+    assert (len(service.asked), len(service.renewed)) == (5, 1)
+
+
+CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}'
+ENCODED = base64.b64encode(CLAIMS.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "claims"),
+    [
+        (f'Bearer realm="", error="insufficient_claims", claims="{ENCODED}"', CLAIMS),
+        (f'Bearer authorization_uri="https://x/?a=b,c", Claims="{ENCODED.rstrip("=")}"', CLAIMS),
+        (f'PoP nonce="x", Bearer error="insufficient_claims", claims="{ENCODED}"', CLAIMS),
+        ('Bearer claims="Pz8-Pz8_"', ""),
+        ('Bearer claims="eyJhIjoiPz8-In0"', '{"a":"??>"}'),
+        ('Bearer claims="WzFd"', ""),
+        ('Bearer claims="%%"', ""),
+        ('Bearer claims="' + base64.b64encode(b"[" * 100_000).decode() + '"', ""),
+        ('Bearer realm="", error="invalid_token"', ""),
+        ("", ""),
+    ],
+)
+def test_the_claims_of_a_challenge(header: str, claims: str) -> None:
+    assert claims_asked({"www-authenticate": header}) == claims
 
 
 def test_busy_means_the_pause_that_was_asked_for_and_no_longer_than_patience() -> None:

@@ -41,6 +41,11 @@ def _token(kind: Kind) -> bool:
     return not kind.item and "signs-in" not in kind.traits
 
 
+def _challenged(kind: Kind) -> bool:
+    # Of the services that are asked, Graph is the one that challenges.
+    return _token(kind) and kind.service == "graph"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """One fault, and the kinds of requests that it can befall."""
@@ -115,5 +120,6 @@ TROUBLES = (
     Trouble(title="link loop", fault={"kind": "loop"}, befalls=_pages, passing=False),
     Trouble(title="empty page", fault={"kind": "empty"}, befalls=_pages, passing=False, times=1),
     Trouble(title="token expires", fault={"kind": "expire"}, befalls=_token, passing=False, times=1),
+    Trouble(title="token revoked", fault={"kind": "revoke"}, befalls=_challenged, passing=False, times=1),
     Trouble(title=DELETED, passing=False, times=1),
 )

@@ -138,7 +138,7 @@ class Loop:
         spoken = {name for name, documents in self.loaded.declared_in("test").items() if documents}
         with emulated(self.time):
             opened: dict[str, Any] = {
-                each.provider: each.open(env, ENVIRON, Path())
+                each.provider: each.open(env, ENVIRON, Path(), self.store.check)
                 for each in VOCABULARIES
                 if each.provider in spoken | {"entra"}
             }

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler import apply
 from reconciler.emulator.clock import Clock
-from reconciler.providers import identity
+from reconciler.providers import client_credential
 from reconciler.providers.databricks import client_auth, scopes_writing
 from reconciler.providers.databricks.provider import DatabricksProvider
 from reconciler.providers.pacing import Pacer
@@ -67,6 +67,6 @@ def emulated(time: Time) -> Iterator[None]:
         # The same two minutes of looking, in fewer looks.
         patch.setattr(apply, "PAUSES", LOOKS)
         patch.setattr(scopes_writing, "PAUSES", LOOKS)
-        for module in (identity, client_auth):
+        for module in (client_credential, client_auth):
             patch.setattr(module, "time", SimpleNamespace(monotonic=time.now))
         yield

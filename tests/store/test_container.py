@@ -190,3 +190,33 @@ def test_a_damaged_journal_is_named(emulator: Emulator) -> None:
     here._file("journal/a.jsonl").upload_data(b"\xff\xfe", overwrite=True)
     with pytest.raises(StoreError, match="journal/a.jsonl: .*restore the file"):
         here.lines("journal/a.jsonl")
+
+
+def test_a_token_that_is_refused_before_its_time_is_renewed(emulator: Emulator) -> None:
+    here = store(emulator, "refused")
+    here.append("journal/a.jsonl", ["one"])
+    emulator.world.log.clear()
+    emulator.world.faults.add(Fault(kind="expire", service="lake/.*"))
+    try:
+        here.append("journal/a.jsonl", ["two"])
+    finally:
+        emulator.world.faults.clear()
+    assert here.lines("journal/a.jsonl") == ["one", "two"]
+    entries = emulator.world.log.entries
+    assert [entry.status for entry in entries].count(401) == 1
+    assert [entry.path.endswith("/token") for entry in entries].count(True) == 1
+
+
+def test_a_container_that_takes_no_token_at_all_is_asked_twice(emulator: Emulator) -> None:
+    here = store(emulator, "closed")
+    headers = {
+        "WWW-Authenticate": f"Bearer authorization_uri=https://x/{TENANT}/oauth2/authorize resource_id=https://storage.azure.com"
+    }
+    fault = Fault(service="lake/.*", status=401, headers=headers, times=None)
+    emulator.world.faults.add(fault)
+    try:
+        with pytest.raises(StoreError, match="closed"):
+            here.append("journal/a.jsonl", ["x"])
+    finally:
+        emulator.world.faults.clear()
+    assert fault.struck == 2

@@ -124,11 +124,14 @@ class ArmService:
                 **{"www-authenticate": tenant},
             )
         if request.caller is None:
+            why = 'error="invalid_token"'
+            if request.challenge:
+                why = f'error="insufficient_claims", claims="{request.challenge}"'
             raise ArmError(
                 401,
                 "InvalidAuthenticationToken",
                 "The access token is invalid.",
-                **{"www-authenticate": f'{tenant}, error="invalid_token"'},
+                **{"www-authenticate": f"{tenant}, {why}"},
             )
         if request.caller.audience not in AUDIENCES and request.caller.kind != "superuser":
             allowed = ",".join(f"'{audience}'" for audience in AUDIENCES)

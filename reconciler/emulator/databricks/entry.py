@@ -10,6 +10,14 @@ from reconciler.emulator.databricks.view import Place, View
 from reconciler.emulator.wire import Caller, Request
 from reconciler.emulator.world import World
 
+REFUSED = {
+    "403": (403, "Invalid access token."),
+    "401": (401, "Token is expired"),
+    "400": (400, "io.jsonwebtoken.ExpiredJwtException: JWT expired"),
+}
+"""How a token is refused that counts no more, by switch `databricks.refused-token`: Azure Databricks has
+answered in each of these ways (databrickslabs/splunk-integration, issue 55)."""
+
 
 def enter(
     world: World, identities: Identities, request: Request, host: Workspace | None, place: Place
@@ -19,7 +27,8 @@ def enter(
     if caller is None and "authorization" not in request.headers:
         raise rest(401, "401", "Credential was not sent or was of an unsupported type for this API.")
     if caller is None or not _fits(caller, host):
-        raise rest(403, "403", "Invalid access token.")
+        status, text = REFUSED[str(world.switches.get("databricks.refused-token", "403"))]
+        raise rest(status, str(status), text)
     me = _identity(world, identities, caller, host)
     if me is None or me.attrs.get("active") is False:
         raise rest(403, "403", "User not authorized.")

@@ -214,10 +214,15 @@ class EntraService:
                 "idtyp": "app",
                 "roles": sorted(principal.app_roles),
             }
-        if _asks_for_continuous_evaluation(claims):
+        asked = _asked(claims)
+        values = asked.get("xms_cc", {}).get("values", [])
+        continuous = any(str(value).upper() == "CP1" for value in values)
+        if continuous:
             payload["xms_cc"] = ["CP1"]
+        since = str(asked.get("nbf", {}).get("value", "0"))
+        not_before = int(since) if since.isdecimal() else 0
         token = self.signer.sign(payload)
-        self.world.tokens[token] = Token(caller, now + seconds)
+        self.world.tokens[token] = Token(caller, now + seconds, continuous, not_before)
         return token
 
     def _managed_identity(self, request: Request) -> dict[str, Any]:
@@ -278,13 +283,13 @@ def _user_caller(user: User, audience: str) -> Caller:
     return Caller(object_id=user.id, name=user.upn, audience=audience, kind="user")
 
 
-def _asks_for_continuous_evaluation(claims: str) -> bool:
+def _asked(claims: str) -> dict[str, Any]:
+    """What a sign-in asks of the access token (OpenID Connect Core, 5.5)."""
     try:
-        asked = json.loads(claims) if claims else {}
-    except ValueError:
-        return False
-    values = asked.get("access_token", {}).get("xms_cc", {}).get("values", [])
-    return any(str(value).upper() == "CP1" for value in values)
+        asked: dict[str, Any] = json.loads(claims)["access_token"] if claims else {}
+    except (ValueError, KeyError):
+        return {}
+    return asked
 
 
 def _headers(correlation: str) -> list[tuple[str, str]]:

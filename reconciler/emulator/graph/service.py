@@ -212,6 +212,8 @@ def _caller(request: Request) -> Caller:
     if request.caller is None:
         if "authorization" not in request.headers:
             raise GraphError(401, code, "Access token is empty.", **CHALLENGE)
+        if request.challenge:
+            raise _challenged(request.challenge)
         raise GraphError(401, code, "Lifetime validation failed, the token is expired.", **CHALLENGE)
     if request.caller.audience not in AUDIENCES and request.caller.kind != "superuser":
         raise GraphError(401, code, "Access token validation failure. Invalid audience.", **CHALLENGE)
@@ -222,3 +224,13 @@ CHALLENGE = {
     "www-authenticate": 'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/'
     'authorize", client_id="00000003-0000-0000-c000-000000000000"'
 }
+
+
+def _challenged(claims: str) -> GraphError:
+    """401 for a token of a session that was revoked (Microsoft docs: claims challenges)."""
+    text = (
+        "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: "
+        "TokenIssuedBeforeRevocationTimestamp"
+    )
+    header = f'{CHALLENGE["www-authenticate"]}, error="insufficient_claims", claims="{claims}"'
+    return GraphError(401, "InvalidAuthenticationToken", text, **{"www-authenticate": header})

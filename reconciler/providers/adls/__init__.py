@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 from reconciler.core.environment import Environment
 from reconciler.providers.adls.documents import KINDS, LAKE_FOLDER, PROVIDER
 from reconciler.providers.adls.layout import compile_folders
+from reconciler.providers.contract import BeforeSend, unguarded
 from reconciler.providers.document import Vocabulary
 
 if TYPE_CHECKING:
     from reconciler.providers.adls.provider import Lakes
 
 
-def _open(environment: Environment, environ: Mapping[str, str], root: Path | str) -> Lakes:
+def _open(
+    environment: Environment,
+    environ: Mapping[str, str],
+    root: Path | str,
+    before_send: BeforeSend = unguarded,
+) -> Lakes:
     # Loading documents must not load what speaks to services.
     from reconciler.providers.adls.provider import Lakes
 
-    return Lakes(environment, environ, root)
+    return Lakes(environment, environ, root, before_send)
 
 
 VOCABULARY = Vocabulary(

@@ -13,22 +13,34 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from reconciler.core.secrecy import without
+from reconciler.providers.adls.client_signing import READS, signing_transport
+from reconciler.providers.client_credential import AwaitableCredential
+from reconciler.providers.contract import BeforeSend, unguarded
 from reconciler.providers.identity import refusal
 from reconciler.providers.pacing import Limit, Pacer
-from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask
+from reconciler.providers.transport import (
+    REFUSED,
+    STILL_REFUSED,
+    Answer,
+    Attempts,
+    Lost,
+    Unreachable,
+    ask,
+    claims_asked,
+)
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
     from azure.core import AsyncPipelineClient
-    from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import AzureError
     from azure.core.pipeline.transport import AioHttpTransport
     from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+Signed = TypeVar("Signed")
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 ARM_SCOPE = "https://management.azure.com/.default"
 STORAGE_VERSION = "2023-11-03"
@@ -88,18 +100,18 @@ class Endpoints:
 class Wire:
     """One HTTP session with its trust and its patience; all its coroutines belong to one event loop."""
 
-    credential: AsyncTokenCredential
+    credential: AwaitableCredential
     context: ssl.SSLContext
     patience: float
     """Seconds that a request may be tried for."""
+    before_send: BeforeSend = unguarded
     pacer: Pacer = field(default_factory=lambda: Pacer(LIMITS))
     session: ClientSession | None = None
     _clients: dict[str, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = field(default_factory=dict)
 
-    def transport(self) -> AioHttpTransport:
+    def transport(self, scope: str) -> AioHttpTransport:
         """A transport over the one session, for this pipeline and for the storage SDK's own."""
         from aiohttp import ClientSession, DummyCookieJar, TCPConnector
-        from azure.core.pipeline.transport import AioHttpTransport
 
         if self.session is None:
             # A path given as `connection_verify` would open a new connection for every request.
@@ -113,7 +125,10 @@ class Wire:
             # aiohttp sends a PUT or DELETE again whose answer was lost: a renaming that had worked would
             # then be told as failed.  There is no public switch (aiohttp source: ClientSession._request).
             self.session._retry_connection = False
-        return AioHttpTransport(
+        return signing_transport(
+            self.credential,
+            scope,
+            self.before_send,
             session=self.session,
             session_owner=False,
             connection_timeout=max(1.0, min(5.0, self.patience / 3)),
@@ -122,9 +137,13 @@ class Wire:
 
     async def sign_in(self, scope: str) -> None:
         """Get a token before anything else is tried; raises Unreachable with the reason in words."""
+        await self._signed(self.credential.get_token(scope))
+
+    async def _signed(self, signing: Awaitable[Signed]) -> Signed:
+        """Wait for a sign-in; raises Unreachable, as nothing was sent."""
         try:
             async with asyncio.timeout(self.patience):
-                await self.credential.get_token(scope)
+                return await signing
         except TimeoutError:
             raise Unreachable(f"signing in took more than {self.patience:g} s", final=True) from None
         except Exception as error:
@@ -146,19 +165,26 @@ class Wire:
 
         `whole` says whether the body of a success is all that it should be; if not, it was lost on the way.
         """
+        from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
-        reads = method in ("GET", "HEAD")
+        reads = method in READS
         request = HttpRequest(method, url, headers=dict(headers or {}))
 
         async def once() -> Answer:
-            response = await self._pipeline(scope).send_request(request)
+            response: Any
+            try:
+                response = await self._pipeline(scope).send_request(request)
+            except HttpResponseError as error:
+                if error.response is None:
+                    raise
+                response = error.response
             lowered = {name.lower(): value for name, value in response.headers.items()}
             if response.status_code < 400 and not whole(response.content):
                 raise Lost(f"{_host(url)} answered {response.status_code} with something cut short, or else")
             return Answer(response.status_code, lowered, response.content)
 
-        answer = await self.ask(bucket, once, _host(url), repeatable=reads)
+        answer = await self.ask(bucket, scope, once, _host(url), repeatable=reads)
         if not reads and uncertain(answer):
             raise Lost(f"{_host(url)}: {refused(answer)}")
         if answer.status >= 400:
@@ -166,12 +192,16 @@ class Wire:
         return answer
 
     async def ask(
-        self, bucket: str, once: Callable[[], Awaitable[Answer]], host: str, *, repeatable: bool
+        self, bucket: str, scope: str, once: Callable[[], Awaitable[Answer]], host: str, *, repeatable: bool
     ) -> Answer:
         """Send at the pace of its class, again where that is safe; raises Unreachable, Lost."""
         from azure.core.exceptions import AzureError
 
+        turn = 0
+
         async def attempt() -> Answer:
+            nonlocal turn
+            turn = self.credential.turn(scope)
             try:
                 async with asyncio.timeout(self.patience):
                     return await once()
@@ -180,8 +210,12 @@ class Wire:
             except AzureError as error:
                 raise _silence(host, error) from error
 
+        async def renew(refusal: Answer) -> bool:
+            claims = claims_asked(refusal.headers)
+            return await self._signed(self.credential.renew(turn, scope, claims=claims))
+
         attempts = Attempts(self.patience, self.pacer.clock, repeatable=repeatable)
-        return await ask(attempt, attempts, self.pacer, {bucket: 1.0})
+        return await ask(attempt, attempts, self.pacer, {bucket: 1.0}, renew)
 
     async def close(self) -> None:
         """Let go of the session and what waits on it."""
@@ -192,19 +226,11 @@ class Wire:
 
     def _pipeline(self, scope: str) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
         from azure.core import AsyncPipelineClient
-        from azure.core.pipeline.policies import (
-            AsyncBearerTokenCredentialPolicy,
-            RequestIdPolicy,
-            UserAgentPolicy,
-        )
+        from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
 
         if scope not in self._clients:
-            policies = [
-                RequestIdPolicy(),
-                UserAgentPolicy("reconciler"),
-                AsyncBearerTokenCredentialPolicy(self.credential, scope),
-            ]
-            self._clients[scope] = AsyncPipelineClient("", policies=policies, transport=self.transport())
+            policies = [RequestIdPolicy(), UserAgentPolicy("reconciler")]
+            self._clients[scope] = AsyncPipelineClient("", policies=policies, transport=self.transport(scope))
         return self._clients[scope]
 
 
@@ -348,7 +374,12 @@ def refused(answer: Answer) -> Refused:
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     # Why a region was left goes into a checkpoint, on a road of its own.
-    return Refused(answer.status, without(code, {}), without(message, {}))
+    return Refused(answer.status, without(code, {}), advised(answer.status, without(message, {})))
+
+
+def advised(status: int, message: str) -> str:
+    """The service's words, with the next step where they are about the token."""
+    return "; ".join(filter(None, (message, STILL_REFUSED))) if status == REFUSED else message
 
 
 def _arm_scope(arm: str) -> str:

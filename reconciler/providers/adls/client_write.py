@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.providers.adls.client import LakeReader, Refused, uncertain
+from reconciler.providers.adls.client import STORAGE_SCOPE, LakeReader, Refused, advised, uncertain
 from reconciler.providers.adls.correcting.requests import PAGE
 from reconciler.providers.transport import Answer, Lost
 
@@ -148,7 +148,7 @@ class LakeWriter:
                 return Answer(response.status_code, headers, b"")
             return Answer(200, {}, b"")
 
-        answer = await self.reader.wire.ask("storage", once, host, repeatable=False)
+        answer = await self.reader.wire.ask("storage", STORAGE_SCOPE, once, host, repeatable=False)
         if uncertain(answer):
             raise Lost(f"{host}: {refusals[-1]}")
         if answer.status >= 400:
@@ -162,8 +162,9 @@ class LakeWriter:
             # Its own retries wait a quarter of a minute and repeat writes whose answer was lost.
             self._service = DataLakeServiceClient(
                 self.reader.endpoints.dfs,
+                # The transport signs; without one the SDK cannot rename (SDK source: rename_directory).
                 credential=wire.credential,
-                transport=wire.transport(),
+                transport=wire.transport(STORAGE_SCOPE),
                 retry_total=0,
             )
         return self._service
@@ -186,4 +187,5 @@ def _walked(page: Any) -> Walked:
 def _refused(error: Any) -> Refused:
     code = getattr(error, "error_code", "") or ""
     said = str(error.message or "").partition("\n")[0]
-    return Refused(error.response.status_code, str(getattr(code, "value", code)), said)
+    status = error.response.status_code
+    return Refused(status, str(getattr(code, "value", code)), advised(status, said))

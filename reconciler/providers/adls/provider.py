@@ -27,7 +27,16 @@ from reconciler.providers.adls.roles import Roles
 from reconciler.providers.adls.sweeping.asking import PAGES_AT_ONCE, Lanes
 from reconciler.providers.adls.sweeping.resuming import Scans
 from reconciler.providers.adls.sweeping.sweep import Unread
-from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, silent
+from reconciler.providers.contract import (
+    FORGETFUL,
+    BeforeSend,
+    Diary,
+    Directory,
+    Progress,
+    Question,
+    silent,
+    unguarded,
+)
 from reconciler.providers.transport import Portal
 
 if TYPE_CHECKING:
@@ -42,12 +51,19 @@ class Lakes:
     name = PROVIDER
     kinds: Sequence[Kind] = KINDS
 
-    def __init__(self, environment: Environment, environ: Mapping[str, str], root: Path | str) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        environ: Mapping[str, str],
+        root: Path | str,
+        before_send: BeforeSend = unguarded,
+    ) -> None:
         self._settings = environment.lakes
         self._wire = Wire(
             credential=identity.azure_credential_aio(environment, environ, root),
             context=identity.ssl_context(environment, root),
             patience=environment.patience,
+            before_send=before_send,
         )
         self._readers = {name: self._reader(lake, environment) for name, lake in environment.lakes.items()}
         self._writers = {name: LakeWriter(reader) for name, reader in self._readers.items()}

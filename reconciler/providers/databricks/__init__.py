@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.environment import Environment
 from reconciler.core.vocabulary import DocumentKind, Vocabulary
+from reconciler.providers.contract import BeforeSend, unguarded
 from reconciler.providers.databricks.compiling import (
     compile_documents,
     entitlements_reach,
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 
 
 def open_provider(
-    environment: Environment, environ: Mapping[str, str], root: Path | str
+    environment: Environment,
+    environ: Mapping[str, str],
+    root: Path | str,
+    before_send: BeforeSend = unguarded,
 ) -> DatabricksProvider:
     """The provider over an environment's workspaces; raises Unusable when it cannot sign in to any."""
     from reconciler.providers.databricks.provider import DatabricksProvider
 
-    return DatabricksProvider.open(environment, environ, root)
+    return DatabricksProvider.open(environment, environ, root, before_send)
 
 
 VOCABULARY = Vocabulary(

@@ -14,11 +14,20 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from reconciler.providers import identity
-from reconciler.providers.contract import Unusable
+from reconciler.providers.contract import BeforeSend, Unusable, unguarded
 from reconciler.providers.databricks.client_auth import NoToken
 from reconciler.providers.databricks.client_sdk import Line, sdk
 from reconciler.providers.pacing import Limit, Pacer
-from reconciler.providers.transport import BUSY, Answer, Attempts, Lost, Unreachable
+from reconciler.providers.transport import (
+    BUSY,
+    REFUSED,
+    STILL_REFUSED,
+    Answer,
+    Attempts,
+    Lost,
+    Unreachable,
+    claims_asked,
+)
 
 if TYPE_CHECKING:
     from databricks.sdk.errors import DatabricksError
@@ -47,6 +56,9 @@ databrickslabs/ucx applies them; the account's list and write classes are from a
 THROTTLED = ("REQUEST_LIMIT_EXCEEDED", "bucket limit has been exceeded", "exceeded the concurrent limit")
 """Texts of refusals that say `later`, whatever their status: SCIM throttles with 500 (databricks-sdk-go
 pull request 721)."""
+STALE_TOKEN = ("Invalid access token", "Token is expired", "ExpiredJwtException")
+"""Texts of 400, 401 and 403 that refuse a token and not what was asked (databrickslabs/splunk-integration,
+issue 55: Azure Databricks has used each of these in turn)."""
 NOT_NOW = 429
 """The status under which a refusal is counted that certainly had no effect."""
 UNCERTAIN = frozenset({408, 500, 502, 503, 504})
@@ -96,6 +108,7 @@ class Host:
         patience: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        before_send: BeforeSend = unguarded,
     ) -> None:
         self.name = name
         self._line = line
@@ -103,6 +116,7 @@ class Host:
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
+        self._before_send = before_send
 
     def get(self, path: str, rate: str, query: Mapping[str, object] | None = None) -> Payload:
         """Read; raises Failure once patience is over, or at once where trying again cannot help."""
@@ -123,11 +137,17 @@ class Host:
     def _call(self, method: str, path: str, rate: str, reading: bool = False, **content: Any) -> Payload:
         reading = reading or method == "GET"
         attempts = Attempts(self._patience, self._clock, repeatable=reading)
+        renewed = False
         while True:
             self._pacer.wait(rate)
+            turn = self._line.headers.turn
             try:
                 return self._once(method, path, reading, **content)
             except _Trouble as trouble:
+                if isinstance(trouble.outcome, Answer) and trouble.outcome.status == REFUSED and not renewed:
+                    renewed = True
+                    if self._line.headers.renew(turn, claims_asked(trouble.outcome.headers)):
+                        continue
                 delay = attempts.delay(trouble.outcome)
                 if delay is None:
                     raise trouble.failure from trouble.__cause__
@@ -138,7 +158,7 @@ class Host:
 
     def _once(self, method: str, path: str, reading: bool, **content: Any) -> Payload:
         wire = self._line.wire
-        wire.forget()
+        wire.begin(unguarded if reading else self._before_send)
         try:
             answer = self._line.api.do(method, path, **content)
         except sdk().DatabricksError as error:
@@ -174,6 +194,9 @@ class Host:
         later = status == 503 and "retry-after" in headers
         if later or (status == 409 and code == "ABORTED") or any(word in said for word in THROTTLED):
             outcome = Answer(NOT_NOW, headers, said)
+        elif status == REFUSED or (status in (400, 403) and any(word in said for word in STALE_TOKEN)):
+            # Told only if a new token meets the same.
+            outcome, text = Answer(REFUSED, headers, said), f"{text}; {STILL_REFUSED}"
         else:
             outcome = Answer(status, headers, said)
         final = any(word in said for word in FINAL)

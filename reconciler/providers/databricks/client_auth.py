@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from urllib.parse import urlencode
 
 from reconciler.core.environment import Environment
 from reconciler.providers import identity
+from reconciler.providers.client_credential import YOUNG
 from reconciler.providers.contract import Unusable
 from reconciler.providers.databricks.client_sdk import Headers
 from reconciler.providers.transport import TROUBLED
@@ -56,20 +58,42 @@ class Token(NamedTuple):
 class Signature:
     """The header that signs requests of one host in; threads share one token, and one of them renews it."""
 
-    def __init__(self, fetch: Callable[[], Token]) -> None:
+    def __init__(self, fetch: Callable[[], Token], renew: Callable[[str], Token] | None = None) -> None:
+        """`renew` takes the claims to ask for; where it is not given every fetch is a new sign-in."""
+        self.turn = 0
         self._fetch = fetch
+        self._renew = renew or (lambda claims: fetch())
+        self._next = fetch
         self._lock = threading.Lock()
         self._until = 0.0
+        self._renewed = float("-inf")
         self._headers: dict[str, str] = {}
 
     def __call__(self) -> dict[str, str]:
         """The headers; raises Unusable, or azure-core's errors, when no token can be had."""
         with self._lock:
             if not self._headers or time.monotonic() >= self._until:
-                token = self._fetch()
+                token = self._next()
+                self._next = self._fetch
                 self._headers = {"Authorization": f"Bearer {token.text}"}
                 self._until = time.monotonic() + token.seconds
             return self._headers
+
+    def renew(self, turn: int, claims: str) -> bool:
+        """Use the token no more that was used in this turn, unless another thread has said so before.
+
+        False where it is so young that there is no better one.
+        """
+        with self._lock:
+            if turn != self.turn:
+                return True
+            if time.monotonic() < self._renewed + YOUNG:
+                return False
+            self.turn += 1
+            self._renewed = time.monotonic()
+            self._headers = {}
+            self._next = partial(self._renew, claims)
+            return True
 
 
 Sign = Callable[[str, str], Headers]
@@ -94,7 +118,10 @@ def _azure(environment: Environment, environ: identity.Environ, root: Path | str
     def fetch() -> Token:
         return Token(credential.get_token(AZURE_DATABRICKS).token, AZURE_SECONDS)
 
-    shared = Signature(fetch)
+    def renew(claims: str) -> Token:
+        return Token(credential.renew(AZURE_DATABRICKS, claims=claims).token, AZURE_SECONDS)
+
+    shared = Signature(fetch, renew)
     return lambda host, account_id: shared
 
 

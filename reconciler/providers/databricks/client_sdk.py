@@ -14,12 +14,12 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from reconciler.providers.contract import Unusable
+from reconciler.providers.contract import BeforeSend, Unusable, unguarded
 
 if TYPE_CHECKING:
     from databricks.sdk.core import ApiClient
@@ -28,8 +28,25 @@ PACKAGE = "databricks.sdk"
 CONNECT_SECONDS = 5.0
 """To open a connection: a wrong address is told within seconds, a slow answer may take longer."""
 
-Headers = Callable[[], dict[str, str]]
-"""The headers that sign a request in; called for each, so it keeps its token itself."""
+
+class Headers(Protocol):
+    """The headers that sign a request in; called for each, so it keeps its token itself."""
+
+    @property
+    def turn(self) -> int:
+        """How often the token was renewed: to be noted before a request is signed."""
+        ...
+
+    def __call__(self) -> dict[str, str]:
+        """The headers; raises Unusable, or azure-core's errors, when no token can be had."""
+        ...
+
+    def renew(self, turn: int, claims: str) -> bool:
+        """Use the token of this turn no more; the next one is asked for with claims, as JSON, if any.
+
+        False where it is so young that there is no better one.
+        """
+        ...
 
 
 @cache
@@ -89,8 +106,9 @@ class Wire(HTTPAdapter):
         held: Mapping[str, str] = getattr(self._last, "headers", {})
         return held
 
-    def forget(self) -> None:
-        """Begin a request: nothing has been answered yet."""
+    def begin(self, before_send: BeforeSend) -> None:
+        """Begin a request of this thread: nothing has been answered yet."""
+        self._last.before_send = before_send
         self._last.status = 0
         self._last.headers = {}
 
@@ -106,6 +124,9 @@ class Wire(HTTPAdapter):
         """Send with our authority instead of the process's, and with a shorter patience for connecting."""
         waits = (min(CONNECT_SECONDS, timeout), timeout) if isinstance(timeout, int | float) else timeout
         trusted = self.ca_file or verify
+        # The session has signed the request by now, for which it may have fetched a token.
+        before_send: BeforeSend = getattr(self._last, "before_send", unguarded)
+        before_send()
         answer = super().send(request, stream, waits, trusted, cert, dict(proxies or {}))
         self._last.status = answer.status_code
         self._last.headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -117,6 +138,7 @@ class Line(NamedTuple):
 
     api: ApiClient
     wire: Wire
+    headers: Headers
 
 
 def connect(
@@ -148,7 +170,7 @@ def connect(
     wire = Wire(ca_file, connections)
     # The SDK has no public way to its session; there is no other that spares the process environment.
     api._api_client._session.mount("https://", wire)
-    return Line(api, wire)
+    return Line(api, wire, headers)
 
 
 def _strategy(headers: Headers) -> Any:

@@ -12,7 +12,17 @@ from reconciler.core.environment import DatabricksSettings, Environment
 from reconciler.core.model import Address, Gap, Identity, Live, Wanted
 from reconciler.core.plan import Action, Outcome, Status
 from reconciler.providers import identity
-from reconciler.providers.contract import FORGETFUL, Diary, Directory, Progress, Question, Unusable, silent
+from reconciler.providers.contract import (
+    FORGETFUL,
+    BeforeSend,
+    Diary,
+    Directory,
+    Progress,
+    Question,
+    Unusable,
+    silent,
+    unguarded,
+)
 from reconciler.providers.databricks.boundaries import lying_in
 from reconciler.providers.databricks.client import LIMITS, Host
 from reconciler.providers.databricks.client_auth import Sign, signing
@@ -49,6 +59,7 @@ class DatabricksProvider:
         patience: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        before_send: BeforeSend = unguarded,
     ) -> None:
         self._settings = settings
         self._sign = sign
@@ -56,6 +67,7 @@ class DatabricksProvider:
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
+        self._before_send = before_send
         self._hosts: dict[str, Host] = {}
         self._sites: dict[str, Site] = {}
         self._guard = threading.Lock()
@@ -65,7 +77,11 @@ class DatabricksProvider:
 
     @classmethod
     def open(
-        cls, environment: Environment, environ: identity.Environ, root: Path | str
+        cls,
+        environment: Environment,
+        environ: identity.Environ,
+        root: Path | str,
+        before_send: BeforeSend = unguarded,
     ) -> DatabricksProvider:
         """The provider of an environment; nothing is asked yet.  Raises Unusable."""
         settings = environment.databricks or DatabricksSettings(account_id="")
@@ -75,6 +91,7 @@ class DatabricksProvider:
             signing(environment, environ, root) if settings.workspaces else _nowhere,
             ca_file=identity.ca_path(environment, root),
             patience=environment.patience,
+            before_send=before_send,
         )
 
     def read(self, question: Question) -> Live:
@@ -204,6 +221,7 @@ class DatabricksProvider:
                     patience=self._patience,
                     clock=self._clock,
                     sleep=self._sleep,
+                    before_send=self._before_send,
                 )
             return self._hosts[key]
 

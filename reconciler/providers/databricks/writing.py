@@ -33,7 +33,6 @@ class Job:
     """What the policies say of the address; None when it was never read in this process."""
     sleep: Callable[[float], None]
     progress: Progress = silent
-    """Called before each write; what it raises ends the job."""
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from reconciler.providers.entra.client import Failed, GraphClient
 from reconciler.providers.entra.wire import CHUNK, READ, V1, WRITE, Call, Reply, Trouble, objects
-from reconciler.providers.transport import Answer, Attempts
+from reconciler.providers.transport import REFUSED, Answer, Attempts
 
 MAX_PAGES = 2_000
 """Pages of one listing: two million objects; a service that goes on for longer is going in circles."""
@@ -86,7 +86,12 @@ async def _once(client: GraphClient, calls: Sequence[Call], version: str) -> lis
         return [error] * len(calls)
     if not reply.ok:
         return [reply] * len(calls)
-    return _sorted_out(reply, len(calls))
+    replies = _sorted_out(reply, len(calls))
+    for number, each in enumerate(replies):
+        if isinstance(each, Reply) and each.status == REFUSED:
+            # By itself it is answered with all that renewing its token takes.
+            replies[number] = await _alone(client, calls[number], version)
+    return replies
 
 
 async def _alone(client: GraphClient, call: Call, version: str) -> Reply | Failed:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.environment import Environment
 from reconciler.providers import identity
-from reconciler.providers.contract import Unusable
+from reconciler.providers.contract import BeforeSend, Unusable, unguarded
 from reconciler.providers.entra.wire import READ, TIERS, V1, WRITE, Call, Reply, Trouble
 from reconciler.providers.pacing import Pacer
-from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask
+from reconciler.providers.transport import Answer, Attempts, Lost, Unreachable, ask, claims_asked
 
 if TYPE_CHECKING:
     import httpx
@@ -49,12 +49,14 @@ class GraphClient:
         root: Any,
         pacer: Pacer,
         connections: int = CONNECTIONS,
+        before_send: BeforeSend = unguarded,
     ) -> None:
         self.host = environment.entra.graph.rstrip("/")
         self.pacer = pacer
         self.patience = environment.patience
         self._context: ssl.SSLContext = identity.ssl_context(environment, root)
         self._credential = identity.azure_credential_aio(environment, environ, root)
+        self._before_send = before_send
         self._adapter: Any = None
         self._http: httpx.AsyncClient | None = None
         self._slots = asyncio.Semaphore(connections)
@@ -87,9 +89,19 @@ class GraphClient:
         if units is None:
             units = {READ: call.units()} | ({} if call.harmless else {WRITE: 1})
         attempts = Attempts(self.patience, self.pacer.clock, repeatable=call.harmless)
+        turn = 0
+
+        async def once() -> Answer:
+            nonlocal turn
+            turn = self._credential.turn(scope(self.host))
+            return await self._once(call, version)
+
+        async def renew(refusal: Answer) -> bool:
+            return await self._renew(turn, refusal)
+
         try:
             async with self._slots:
-                return decoded(await ask(lambda: self._once(call, version), attempts, self.pacer, units))
+                return decoded(await ask(once, attempts, self.pacer, units, renew))
         except Lost as error:
             raise Failed(f"{self.host} gave no answer: {error}", lost=True) from error
         except Unreachable as error:
@@ -101,9 +113,12 @@ class GraphClient:
         import httpx
 
         try:
-            response = await self._adapter_of().send_primitive_async(
-                self._request(call, version), "bytes", {}
-            )
+            # The adapter would send what it has signed itself, and again when it is challenged.
+            request = await self._adapter_of().convert_to_native_async(self._request(call, version))
+            assert self._http is not None
+            if not call.harmless:
+                self._before_send()
+            response = await self._http.send(request)
             answer = Answer(response.status_code, response.headers, response.content)
             if call.harmless and response.status_code < 300 and isinstance(decoded(answer).payload, str):
                 raise Lost(f"{response.status_code} with something that is no JSON, or not all of it")
@@ -116,17 +131,25 @@ class GraphClient:
         except (httpx.HTTPError, ssl.SSLError) as error:
             # What is no TLS in the middle of a connection comes as the bare error of the ssl module.
             raise Lost(f"{type(error).__name__} {error}".strip()) from error
-        except Unusable as error:
-            raise Unreachable(str(error), final=True) from error
         except Exception as error:
-            reason = identity.refusal(error)
-            if not reason:
+            if not (reason := _unsigned(error)):
+                raise
+            raise Unreachable(reason, final=True) from error
+
+    async def _renew(self, turn: int, refusal: Answer) -> bool:
+        """Sign in once more; kiota asks for tokens that may be challenged, and so does this."""
+        claims = claims_asked(refusal.headers)
+        try:
+            return await self._credential.renew(turn, scope(self.host), claims=claims, enable_cae=True)
+        except Exception as error:
+            if not (reason := _unsigned(error)):
                 raise
             raise Unreachable(reason, final=True) from error
 
     def _request(self, call: Call, version: str) -> Any:
         from kiota_abstractions.method import Method
         from kiota_abstractions.request_information import RequestInformation
+        from kiota_http.middleware.options import RedirectHandlerOption
 
         request = RequestInformation(method=Method(call.method))
         request.url = self.root(version) + call.path
@@ -134,7 +157,8 @@ class GraphClient:
             request.headers.add(name, value)
         if call.body is not None:
             request.content = json.dumps(call.body, separators=(",", ":")).encode()
-        request.add_request_options([self._native])
+        # A write that is led elsewhere would leave a second time, unasked.
+        request.add_request_options([RedirectHandlerOption(should_redirect=call.harmless)])
         return request
 
     def _adapter_of(self) -> Any:
@@ -144,19 +168,16 @@ class GraphClient:
 
     def _connect(self) -> Any:
         import httpx
-        from kiota_abstractions.native_response_handler import NativeResponseHandler
         from kiota_authentication_azure.azure_identity_authentication_provider import (
             AzureIdentityAuthenticationProvider,
         )
         from kiota_http.middleware.options import (
             ParametersNameDecodingHandlerOption,
-            ResponseHandlerOption,
             RetryHandlerOption,
         )
         from msgraph.graph_request_adapter import GraphRequestAdapter, options
         from msgraph_core import GraphClientFactory
 
-        self._native = ResponseHandlerOption(NativeResponseHandler())
         quick = min(10.0, max(1.0, self.patience / 3))
         timeout = httpx.Timeout(max(1.0, self.patience), connect=quick, pool=None)
         # HTTP/2 is off: its framing is pure Python here, and few connections carry everything.
@@ -176,6 +197,11 @@ class GraphClient:
         if self._http is not None:
             await self._http.aclose()
         await self._credential.close()
+
+
+def _unsigned(error: Exception) -> str:
+    """Why nobody could be signed in, so that nothing was sent; "" for an error of another kind."""
+    return str(error) if isinstance(error, Unusable) else identity.refusal(error)
 
 
 def scope(host: str) -> str:

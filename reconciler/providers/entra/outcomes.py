@@ -45,6 +45,6 @@ def judged(reply: Reply | Failed, right: str) -> tuple[Status, str]:
         return Status.FAILED, f"{reply.said}; the service is busier than patience lasts: apply again later"
     if reply.status >= 500 or reply.status == 408:
         return Status.UNKNOWN, f"{reply.said}; whether it took effect shows when it is read again"
-    if reply.status in (401, 403):
+    if reply.status == 403:
         return Status.FAILED, f"{reply.said}; this identity needs {right}: {GUIDE}"
     return Status.FAILED, reply.said

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from reconciler.core.environment import Environment
 from reconciler.core.model import Address, Identity, Kind, Live
 from reconciler.core.plan import Action, Outcome
-from reconciler.providers.contract import FORGETFUL, Diary, Progress, Question, silent
+from reconciler.providers.contract import FORGETFUL, BeforeSend, Diary, Progress, Question, silent, unguarded
 from reconciler.providers.entra.client import CONNECTIONS, GraphClient
 from reconciler.providers.entra.directory import Who
 from reconciler.providers.entra.documents import GROUP, PROVIDER
@@ -107,11 +107,13 @@ class EntraProvider:
         root: Path | str,
         pacer: Pacer | None = None,
         connections: int = CONNECTIONS,
+        *,
+        before_send: BeforeSend = unguarded,
     ) -> None:
         """Raises Unusable where settings or credentials are wanting; nothing is sent yet."""
         self._installation = environment.entra.name
         self.pacer = pacer or Pacer(LIMITS)
-        client = GraphClient(environment, environ, root, self.pacer, connections)
+        client = GraphClient(environment, environ, root, self.pacer, connections, before_send)
         self._line = Line(client, Who(client))
         self.directory = EntraDirectory(self._line)
 

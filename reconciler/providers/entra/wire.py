@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from reconciler.providers.transport import REFUSED, STILL_REFUSED
+
 READ, WRITE = "graph/read", "graph/write"
 
 V1, BETA = "v1.0", "beta"
@@ -99,9 +101,10 @@ class Reply:
 
     @property
     def said(self) -> str:
-        """Status, code and message in one line."""
+        """Status, code and message in one line, with the next step where they are about the token."""
         message = " ".join(self.message.split())
-        return f"{self.spelt}: {message}" if message else self.spelt
+        told = f"{self.spelt}: {message}" if message else self.spelt
+        return f"{told}; {STILL_REFUSED}" if self.status == REFUSED else told
 
     def _error(self) -> Mapping[str, Any]:
         error = self.payload.get("error") if isinstance(self.payload, dict) else None

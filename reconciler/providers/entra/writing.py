@@ -30,6 +30,7 @@ from reconciler.providers.entra.ground import (
 from reconciler.providers.entra.outcomes import already, ended, judged, moved, outcome
 from reconciler.providers.entra.survey import fold, survey
 from reconciler.providers.entra.wire import CHUNK, Call, Reply, Trouble
+from reconciler.providers.transport import REFUSED
 
 MEMBERS_RIGHT = "GroupMember.ReadWrite.All"
 GROUPS_RIGHT = "Group.ReadWrite.All"
@@ -50,7 +51,6 @@ class Writer:
     client: GraphClient
     address: Address
     progress: Progress = silent
-    """Called before each write; what it raises ends the work."""
     ends: dict[str, Outcome] = field(default_factory=dict)
 
     async def write(self, actions: Sequence[Action]) -> list[Outcome]:
@@ -227,7 +227,7 @@ class Writer:
         call = Call(path=f"/groups/{ground.group.id}", method="PATCH", body=body)
         (reply,) = await self._send([call])
         status, reason = judged(reply, self._right(ground, MEMBERS_RIGHT))
-        if status is Status.FAILED and isinstance(reply, Reply) and reply.status != 429:
+        if status is Status.FAILED and isinstance(reply, Reply) and reply.status not in (429, REFUSED):
             return False
         self._end_all(actions, status, reason)
         return True

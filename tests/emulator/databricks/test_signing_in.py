@@ -106,6 +106,14 @@ def test_a_token_expires(estate: Estate) -> None:
     assert with_token(estate, value, "databricks/main") == 403
 
 
+@pytest.mark.parametrize(("form", "status"), [("403", 403), ("401", 401), ("400", 400)])
+def test_a_token_that_counts_no_more_is_refused_in_one_of_three_ways(
+    estate: Estate, form: str, status: int
+) -> None:
+    estate.world.switches["databricks.refused-token"] = form
+    assert with_token(estate, "x", "databricks/main") == status
+
+
 def test_nobody_and_strangers_are_told_apart(estate: Estate) -> None:
     assert estate.refused("GET", f"{SCIM}/Me", caller=None) == (
         401,

@@ -214,10 +214,23 @@ def test_a_wrong_secret_is_told_at_once_and_not_repeated(
         assert len(here.emulator.world.log.entries) == 1
 
 
-def test_an_expired_token_is_told_at_once(here: Estate) -> None:
+def test_a_token_that_is_over_sooner_than_it_said_is_renewed(here: Estate) -> None:
     host(here).get(SCOPES, SECRETS)
     here.emulator.world.clock.advance(4000)
-    assert "Invalid access token" in fails_within(5, lambda: host(here).get(SCOPES, SECRETS))
+    assert host(here).get(SCOPES, SECRETS)["scopes"]
+    assert len([each for each in here.emulator.world.log.entries if each.path == "/oidc/v1/token"]) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 400])
+def test_a_token_that_is_refused_twice_is_told_at_once(here: Estate, status: int) -> None:
+    ordered = order(here, status=status, body='{"error_code":"x","message":"Token is expired"}', times=None)
+    text = fails_within(5, lambda: host(here).get(SCOPES, SECRETS))
+    assert "Token is expired; a new token is refused as well: see that the identity is enabled" in text
+    assert ordered.struck == 2
+    # The token is new: signing in for every request would help nobody.
+    fails_within(5, lambda: host(here).get(SCOPES, SECRETS))
+    assert ordered.struck == 3
+    assert len([each for each in here.emulator.world.log.entries if each.path == "/oidc/v1/token"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def empty(emulator: Emulator) -> None:
     world.directory, world.clock, world.faults = Directory(), Clock(), Faults()
     world.throttle, world.log = Throttle(), AccessLog()
     world.tokens.clear()
+    world.revoked.clear()
     world.switches.clear()
     graph = emulator.services["graph"]
     assert isinstance(graph, GraphService)

@@ -15,7 +15,9 @@ import pytest
 from reconciler.core.errors import Unusable
 from reconciler.core.model import Live, Presence
 from reconciler.core.plan import Status
+from reconciler.emulator.faults import Fault
 from reconciler.emulator.server import running
+from reconciler.providers import client_credential
 from reconciler.providers.entra import VOCABULARY
 from reconciler.providers.entra.provider import EntraProvider
 from tests.providers.entra.conftest import Open
@@ -106,8 +108,30 @@ def test_a_token_that_has_expired(tenant: Open) -> None:
     provider = estate.provider(PLANNER)
     assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
     estate.world.clock.advance(7200)
+    assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
+    body = '{"error":{"code":"InvalidAuthenticationToken","message":"the token is expired."}}'
+    estate.world.faults.add(Fault(service="graph", status=401, body=body, times=None))
     live = read(provider, [want("pricing-ds", [ANA])])
-    assert "expired" in live.gaps[address("pricing-ds")].reason
+    reason = live.gaps[address("pricing-ds")].reason
+    assert "expired" in reason and "a new token is refused as well" in reason
+
+
+@pytest.mark.parametrize("kind", ["expire", "revoke"])
+def test_a_token_that_was_refused_does_not_come_back(
+    tenant: Open, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The SDK is asked for each request: what it keeps for itself is to be the new token, too.
+    monkeypatch.setattr(client_credential, "FRESH", 0.0)
+    estate = tenant(users=PEOPLE, groups=[DS])
+    provider = estate.provider(PLANNER)
+    assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
+    estate.world.log.clear()
+    estate.world.faults.add(Fault(service="graph", kind=kind))
+    for _ in range(3):
+        assert read(provider, [want("pricing-ds", [ANA])]).gaps == {}
+    assert [entry.status for entry in estate.world.log.entries].count(401) == 1
+    tokens = [entry for entry in estate.world.log.entries if entry.path.endswith("/token")]
+    assert len(tokens) == 1
 
 
 def test_nothing_is_written_without_an_answer_to_the_reading(tenant: Open) -> None:

@@ -73,9 +73,9 @@ def tapped(tap: Tap) -> Iterator[Tap]:
     """Put a tap on every client of this process."""
     true_ask = Wire.ask
 
-    async def ask(self: Wire, bucket: str, once: Any, host: str, *, repeatable: bool) -> Any:
+    async def ask(self: Wire, bucket: str, scope: str, once: Any, host: str, *, repeatable: bool) -> Any:
         return await tap.ask(
-            lambda: true_ask(self, bucket, once, host, repeatable=repeatable), not repeatable
+            lambda: true_ask(self, bucket, scope, once, host, repeatable=repeatable), not repeatable
         )
 
     with pytest.MonkeyPatch.context() as patch:
