@@ -138,5 +138,6 @@ class Vocabulary:
     compile: Callable[[Sequence[Declared], Context], Compiled]
     """All documents of the provider together, as some of them meet on one address."""
     open: Callable[..., Any] = field(repr=False)
-    """`open(environment, environ, root)`: the provider itself; loads its SDK.  `environ` is the process
-    environment, the only place that credentials come from; `root` is what `ca_file` is relative to."""
+    """`open(environment, environ, root, before_send)`: the provider itself; loads its SDK.  `environ` is the
+    process environment, the only place that credentials come from; `root` is what `ca_file` is relative to;
+    `before_send` is called right before each write leaves."""
