@@ -94,6 +94,8 @@ class Wire:
     """Seconds that a request may be tried for."""
     pacer: Pacer = field(default_factory=lambda: Pacer(LIMITS))
     session: ClientSession | None = None
+    answering: set[str] = field(default_factory=set)
+    """Hosts that answered a request with what it asked for."""
     _clients: dict[str, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = field(default_factory=dict)
 
     def transport(self) -> AioHttpTransport:
@@ -163,6 +165,9 @@ class Wire:
             raise Lost(f"{_host(url)}: {refused(answer)}")
         if answer.status >= 400:
             raise refused(answer)
+        if "x-ms-request-id" in answer.headers:
+            # Others on the way answer 200 as well.
+            self.answering.add(_host(url))
         return answer
 
     async def ask(
@@ -230,6 +235,11 @@ class LakeReader:
 
     wire: Wire
     endpoints: Endpoints
+
+    @property
+    def answers(self) -> bool:
+        """Whether the lake answered any request with what it asked for."""
+        return not self.wire.answering.isdisjoint(map(_host, (self.endpoints.dfs, self.endpoints.blob)))
 
     async def listing(
         self,

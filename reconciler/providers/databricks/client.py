@@ -103,6 +103,8 @@ class Host:
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
+        self.answers = False
+        """Whether any request was answered with what it asked for."""
 
     def get(self, path: str, rate: str, query: Mapping[str, object] | None = None) -> Payload:
         """Read; raises Failure once patience is over, or at once where trying again cannot help."""
@@ -126,7 +128,7 @@ class Host:
         while True:
             self._pacer.wait(rate)
             try:
-                return self._once(method, path, reading, **content)
+                answer = self._once(method, path, reading, **content)
             except _Trouble as trouble:
                 delay = attempts.delay(trouble.outcome)
                 if delay is None:
@@ -135,6 +137,9 @@ class Host:
                     self._pacer.hold(rate, delay)
                 else:
                     self._sleep(delay)
+            else:
+                self.answers = True
+                return answer
 
     def _once(self, method: str, path: str, reading: bool, **content: Any) -> Payload:
         wire = self._line.wire

@@ -60,6 +60,8 @@ class GraphClient:
         self._slots = asyncio.Semaphore(connections)
         self._down: tuple[str, float] = ("", 0.0)
         self._users = 0
+        self.answers = False
+        """Whether any request was answered with what it asked for."""
 
     def root(self, version: str = V1) -> str:
         """What links of a version begin with."""
@@ -89,13 +91,15 @@ class GraphClient:
         attempts = Attempts(self.patience, self.pacer.clock, repeatable=call.harmless)
         try:
             async with self._slots:
-                return decoded(await ask(lambda: self._once(call, version), attempts, self.pacer, units))
+                reply = decoded(await ask(lambda: self._once(call, version), attempts, self.pacer, units))
         except Lost as error:
             raise Failed(f"{self.host} gave no answer: {error}", lost=True) from error
         except Unreachable as error:
             # Whoever asks next within the same patience need not wait as long to learn the same.
             self._down = (str(error), self.pacer.clock() + self.patience)
             raise Failed(str(error)) from error
+        self.answers |= reply.ok
+        return reply
 
     async def _once(self, call: Call, version: str) -> Answer:
         import httpx
