@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from reconciler.emulator.server import running
-from tests.cli.desk import seed
+from tests.reliability.estate import first
 from tests.reliability.matrix import DOCUMENT, TABLES, Court, header, label, replaced, shown
 
 
@@ -15,7 +15,7 @@ def main(chosen: str) -> int:
     """Try every cell of the chosen rows; 1 where one of them went wrong."""
     failed = 0
     found: dict[str, dict[str, str]] = {}
-    with tempfile.TemporaryDirectory() as folder, running(seed(), Path(folder) / "ca.pem") as emulator:
+    with tempfile.TemporaryDirectory() as folder, running(first(), Path(folder) / "ca.pem") as emulator:
         court = Court(emulator)
         for table in TABLES:
             for kind in table.kinds:

@@ -6,6 +6,7 @@ out here by hand, as the suite's own idea of right and wrong.
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from collections.abc import Mapping
@@ -38,6 +39,8 @@ class Scene:
     """What is other once all is applied, by thing: holder to value, "" for nothing."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the environment document that are other than usual."""
+    stored: bool = False
+    """Whether its journal and its lock are in a container."""
     leaver: str = ""
     """Whom somebody may delete in the meantime; "" where the scene is about nobody."""
 
@@ -45,6 +48,14 @@ class Scene:
 def user(name: str) -> str:
     """A person of the estates."""
     return f"user:{name}@corp.example"
+
+
+def first() -> dict[str, Any]:
+    """What the emulator serves before any scene: it has every endpoint that a scene needs."""
+    document = live()
+    document["lakes"]["memory"] = {"filesystems": {}}
+    document["arm"]["storage-accounts"]["memory"] = {}
+    return document
 
 
 def live(**parts: Any) -> dict[str, Any]:
@@ -337,7 +348,27 @@ BY_PATH = Scene(
         "accepted-gaps": [{"address": "adls/lake/folder/data/[*]", "until": "2099-01-01", "because": "known"}]
     },
 )
-SCENES = (MEMBERS, OWNERS, GROUPS, PLACES, ACLS, SCOPES, LISTS, TREE, FOLDERS, BY_PATH)
+CONTAINER = "journals"
+EARLIER = b"""\
+{"v":1,"event":"settled","at":"2026-11-01T00:00:00+00:00","run":"0","of":"0","id":"1","status":"verified"}
+{"v":1,"event":"settled","at":"2026-11-01T00:00:00+00:00","run":"0","of":"0","id":"2","status":"verified"}
+"""
+"""What an earlier run put on record; it is read before anything is planned."""
+OLD = {"path": "test/journal/0.jsonl", "type": "file", "content": base64.b64encode(EARLIER).decode()}
+KEPT = live(lakes={"memory": {"filesystems": {CONTAINER: {"paths": [OLD]}}}}, groups=[{"name": "closing"}])
+"""With an account of its own for the store."""
+KEPT["arm"]["storage-accounts"]["memory"] = {}
+KEPT["arm"]["role-assignments"] += [
+    {"principal": APPLY, "role": "Storage Blob Data Contributor", "scope": "memory"}
+]
+STORE = Scene(
+    name="store",
+    stored=True,
+    seed=KEPT,
+    documents=(_group("closing", state="retired", destroy=True), _group("fresh")),
+    after={"group closing": {"exists": ""}, "group fresh": {"exists": "1"}},
+)
+SCENES = (MEMBERS, OWNERS, GROUPS, PLACES, ACLS, SCOPES, LISTS, TREE, FOLDERS, BY_PATH, STORE)
 
 
 def wanted(scene: Scene, before: Facts) -> Facts:

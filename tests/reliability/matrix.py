@@ -36,7 +36,11 @@ class Table:
     def kinds(self) -> tuple[Kind, ...]:
         """Its rows: what is sent after the plan is made again, where the fault begins there."""
         return tuple(
-            kind for kind in KINDS if not self.late or kind.traits.isdisjoint({"writes", "signs-in"})
+            kind
+            for kind in KINDS
+            if not self.late
+            or "again" in kind.traits
+            or (kind.system != "Store" and kind.traits.isdisjoint({"writes", "signs-in"}))
         )
 
 
@@ -73,7 +77,7 @@ class Court:
         wrong: list[str] = []
         for trouble in table.troubles:
             never = not trouble.befalls_here(kind, clean.scene) or (table.once and not trouble.passing)
-            unused = table.late and clean.sent[kind] <= clean.planned.get(kind, 0)
+            unused = table.late and clean.sent[kind] <= clean.before_late(kind)
             if never or unused:
                 words.append(NEVER)
                 continue

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.emulator.server import running
-from tests.cli.desk import seed
+from tests.reliability.estate import first
 from tests.reliability.matrix import DOCUMENT, LASTS, LATE, ONCE, RENEW, TABLES, Court, Table, header, shown
 from tests.reliability.requests import Kind
 
 
 @pytest.fixture(scope="module")
 def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with running(seed(), tmp_path_factory.mktemp("tls") / "ca.pem") as emulator:
+    with running(first(), tmp_path_factory.mktemp("tls") / "ca.pem") as emulator:
         yield Court(emulator)
 
 
