@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from reconciler.emulator.server import running
-from tests.reliability.estate import first
 from tests.reliability.matrix import DOCUMENT, TABLES, Court, header, label, replaced, shown
+from tests.reliability.scenes import first
 
 
 def main(chosen: str) -> int:

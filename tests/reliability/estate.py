@@ -6,7 +6,6 @@ out here by hand, as the suite's own idea of right and wrong.
 
 from __future__ import annotations
 
-import base64
 import copy
 import json
 from collections.abc import Mapping
@@ -41,6 +40,8 @@ class Scene:
     """Keys of the environment document that are other than usual."""
     stored: bool = False
     """Whether its journal and its lock are in a container."""
+    inventory: str = ""
+    """The form of the inventory that the lake is read from; "" where it is listed."""
     leaver: str = ""
     """Whom somebody may delete in the meantime; "" where the scene is about nobody."""
 
@@ -48,14 +49,6 @@ class Scene:
 def user(name: str) -> str:
     """A person of the estates."""
     return f"user:{name}@corp.example"
-
-
-def first() -> dict[str, Any]:
-    """What the emulator serves before any scene: it has every endpoint that a scene needs."""
-    document = live()
-    document["lakes"]["memory"] = {"filesystems": {}}
-    document["arm"]["storage-accounts"]["memory"] = {}
-    return document
 
 
 def live(**parts: Any) -> dict[str, Any]:
@@ -69,7 +62,9 @@ def live(**parts: Any) -> dict[str, Any]:
 def policies(scene: Scene, emulator: Emulator) -> Policies:
     """The scene's policies, of one tenant that has adopted the environment."""
     documents: dict[str, list[Mapping[str, Any]]] = {
-        "policies/environment.yaml": [environment(emulator) | dict(scene.environment)],
+        "policies/environment.yaml": [
+            _inventoried(environment(emulator), scene.inventory) | dict(scene.environment)
+        ],
         "policies/boundaries.yaml": [{"kind": "boundaries", "tenants": {"t": BOUNDARY}}],
         "policies/guardrails.yaml": [{"kind": "guardrails", "own-identities": [APPLY]}],
         "tenants.d/t/tenant.yaml": [{"kind": "tenant", "name": "T", "adopted": ["test"]}],
@@ -77,6 +72,12 @@ def policies(scene: Scene, emulator: Emulator) -> Policies:
     }
     texts = {path: "\n---\n".join(map(json.dumps, docs)) for path, docs in documents.items()}
     return Policies(tuple(sorted(texts.items())))
+
+
+def _inventoried(document: dict[str, Any], form: str) -> dict[str, Any]:
+    if form:
+        document["lakes"]["lake"]["inventory"] = {"container": "inventory", "rule": "nightly"}
+    return document
 
 
 def environment(emulator: Emulator) -> dict[str, Any]:
@@ -112,7 +113,8 @@ def environment(emulator: Emulator) -> dict[str, Any]:
     }
 
 
-def _group(name: str, **more: Any) -> dict[str, Any]:
+def group_document(name: str, **more: Any) -> dict[str, Any]:
+    """A group as a document."""
     return {"kind": "group", "name": name, "members": [], **more}
 
 
@@ -128,7 +130,7 @@ MEMBERS = Scene(
         ],
         directory={"pim-assignments": [LENT]},
     ),
-    documents=(_group("team", members=[user("ana"), user("cy"), "group:nested"]),),
+    documents=(group_document("team", members=[user("ana"), user("cy"), "group:nested"]),),
     after={
         "group team": {
             f"member {user('bo')}": "",
@@ -143,7 +145,9 @@ OWNERS = Scene(
     leaver=user("ana"),
     seed=live(groups=[{"name": "team", "members": [user("bo")], "owners": [user("lea"), user("bea")]}]),
     documents=(
-        _group("team", members=[user("ana")], owners=[user("lea"), user("noor")], description="all of us"),
+        group_document(
+            "team", members=[user("ana")], owners=[user("lea"), user("noor")], description="all of us"
+        ),
     ),
     after={
         "group team": {
@@ -160,9 +164,9 @@ GROUPS = Scene(
     leaver=user("ana"),
     seed=live(groups=[{"name": "old-name", "members": [user("ana")]}, {"name": "closing"}]),
     documents=(
-        _group("new-name", was="old-name", members=[user("ana")]),
-        _group("closing", state="retired", destroy=True),
-        _group("fresh"),
+        group_document("new-name", was="old-name", members=[user("ana")]),
+        group_document("closing", state="retired", destroy=True),
+        group_document("fresh"),
     ),
     after={
         "group old-name": {"exists": "", f"member {user('ana')}": ""},
@@ -348,27 +352,6 @@ BY_PATH = Scene(
         "accepted-gaps": [{"address": "adls/lake/folder/data/[*]", "until": "2099-01-01", "because": "known"}]
     },
 )
-CONTAINER = "journals"
-EARLIER = b"""\
-{"v":1,"event":"settled","at":"2026-11-01T00:00:00+00:00","run":"0","of":"0","id":"1","status":"verified"}
-{"v":1,"event":"settled","at":"2026-11-01T00:00:00+00:00","run":"0","of":"0","id":"2","status":"verified"}
-"""
-"""What an earlier run put on record; it is read before anything is planned."""
-OLD = {"path": "test/journal/0.jsonl", "type": "file", "content": base64.b64encode(EARLIER).decode()}
-KEPT = live(lakes={"memory": {"filesystems": {CONTAINER: {"paths": [OLD]}}}}, groups=[{"name": "closing"}])
-"""With an account of its own for the store."""
-KEPT["arm"]["storage-accounts"]["memory"] = {}
-KEPT["arm"]["role-assignments"] += [
-    {"principal": APPLY, "role": "Storage Blob Data Contributor", "scope": "memory"}
-]
-STORE = Scene(
-    name="store",
-    stored=True,
-    seed=KEPT,
-    documents=(_group("closing", state="retired", destroy=True), _group("fresh")),
-    after={"group closing": {"exists": ""}, "group fresh": {"exists": "1"}},
-)
-SCENES = (MEMBERS, OWNERS, GROUPS, PLACES, ACLS, SCOPES, LISTS, TREE, FOLDERS, BY_PATH, STORE)
 
 
 def wanted(scene: Scene, before: Facts) -> Facts:

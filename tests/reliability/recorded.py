@@ -18,9 +18,8 @@ from reconciler.emulator.lake.service import LakeService
 from reconciler.emulator.lake.tree import walk
 from reconciler.emulator.server import Emulator
 from reconciler.store.client_container import ContainerStore
-from tests.reliability.estate import CONTAINER, Scene
 from tests.reliability.loop import ID, SECRET, Loop, Told
-from tests.reliability.memory import MemoryStore
+from tests.reliability.scenes import CONTAINER
 from tests.reliability.timing import Time, emulated
 
 PAUSE = 20.0
@@ -95,12 +94,6 @@ class Recorded(Loop):
         with emulated(self.time), pytest.MonkeyPatch.context() as patch:
             patch.setattr(HttpTransport, "sleep", sleep)
             yield
-
-
-def opened(scene: Scene, emulator: Emulator) -> Loop:
-    """A scene's loop, with nothing remembered."""
-    made = Recorded if scene.stored else Loop
-    return made(scene, emulator, MemoryStore())
 
 
 def journals(emulator: Emulator) -> dict[str, list[str]]:

@@ -105,7 +105,7 @@ Databricks | create a scope          | ws      | POST   | /secrets/scopes/create
 Databricks | delete a scope          | ws      | POST   | /secrets/scopes/delete           | writes
 ARM        | role assignments        | arm     | GET    | /roleAssignments\?               | pages
 ARM        | role definition         | arm     | GET    | /roleDefinitions/                |
-Lake       | List Blobs              | blob    | GET    | comp=list                        | pages
+Lake       | List Blobs              | blob    | GET    | ^/data[?].*comp=list             | pages
 Lake       | list paths              | dfs     | GET    | resource=filesystem              | pages
 Lake       | lists of a path         | dfs     | HEAD   | action=getAccessControl          | bare
 Lake       | set a list              | dfs     | PATCH  | action=setAccessControl$         | writes bare
@@ -113,6 +113,11 @@ Lake       | change a tree           | dfs     | PATCH  | action=setAccessContro
 Lake       | create a folder         | dfs     | PUT    | resource=directory               | writes bare
 Lake       | rename a folder         | dfs     | PUT    | mode=legacy                      | writes bare
 Lake       | delete a folder         | dfs     | DELETE | recursive=false                  | writes bare
+Inventory  | list the runs           | blob    | GET    | ^/inventory[?].*comp=list        | pages
+Inventory  | checksum of a run       | blob    | GET    | -manifest[.]checksum$            |
+Inventory  | manifest of a run       | blob    | GET    | -manifest[.]json$                |
+Inventory  | a file of CSV           | blob    | GET    | [.]csv$                          |
+Inventory  | a file of Parquet       | blob    | GET    | [.]parquet$                      |
 Store      | list journals           | memory  | GET    | resource=filesystem              | pages
 Store      | read a journal          | memory  | GET    | [.]jsonl$                        |
 Store      | make a journal          | memory  | PUT    | [.]jsonl[?]resource=file         | keeps bare

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.emulator.server import running
-from tests.reliability.estate import first
 from tests.reliability.matrix import DOCUMENT, LASTS, LATE, ONCE, RENEW, TABLES, Court, Table, header, shown
 from tests.reliability.requests import Kind
+from tests.reliability.scenes import first
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,14 @@ from reconciler.core.plan import Action, Outcome, Status
 from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.server import Emulator
 from reconciler.emulator.wire import Request
-from tests.reliability.estate import SCENES, Facts, Scene, reseeded, wanted
+from tests.reliability.estate import Facts, Scene, reseeded, wanted
 from tests.reliability.facts import difference, facts
 from tests.reliability.faults import DELETED, Trouble
+from tests.reliability.inventoried import opened
 from tests.reliability.loop import Loop, Told
-from tests.reliability.recorded import Recorded, assert_on_record, journals, opened
+from tests.reliability.recorded import Recorded, assert_on_record, journals
 from tests.reliability.requests import KINDS, Kind, kinds_of, requests
+from tests.reliability.scenes import SCENES
 
 LONGEST = 900.0
 """Emulated seconds that an apply of a scene may wait in all, whatever happens."""

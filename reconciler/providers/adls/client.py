@@ -265,7 +265,7 @@ class LakeReader:
         query |= {} if files else {"showonly": "directories"}
         url = f"{self.endpoints.blob}/{container}?{urlencode(query, quote_via=quote, safe='')}"
         version = STARTING_VERSION if start else STORAGE_VERSION
-        body: bytes = (await self._storage("GET", url, version, _is_listing)).body
+        body: bytes = (await self._storage("GET", url, version, is_listing)).body
         return body
 
     async def control(self, container: str, path: str) -> Control:
@@ -329,7 +329,7 @@ class LakeReader:
         return await self.wire.send("storage", STORAGE_SCOPE, method, url, said, whole)
 
 
-def _is_listing(body: bytes) -> bool:
+def is_listing(body: bytes) -> bool:
     """Whether a blob listing came to its end: XML that is cut short lacks what closes it."""
     return body.rstrip().endswith(b"</EnumerationResults>")
 
