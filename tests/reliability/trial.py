@@ -131,7 +131,8 @@ class Trial:
             told=told,
             held=facts(emulator),
             sent=counted_again(emulator, self.kind),
-            wrote=wrote(emulator),
+            # Whether anything was sent is asked only where the run broke off: it is dear to find out.
+            wrote=told.made is None and wrote(emulator),
         )
         verdict.assert_safe()
         verdict.assert_truthful()
@@ -240,7 +241,7 @@ class Verdict:
     sent: int
     """Requests of the struck kind."""
     wrote: bool
-    """Whether a write was sent to any service but the store."""
+    """Whether a write was sent to any service but the store, before the run broke off."""
 
     @property
     def clean(self) -> Clean:

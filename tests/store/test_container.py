@@ -269,6 +269,19 @@ def test_what_was_not_written_is_said_and_what_follows_is_whole(emulator: Emulat
     assert here.lines("journal/a.jsonl") == ["one", *(["two"] if after else []), "three"]
 
 
+def test_what_was_uploaded_and_never_made_last_is_dropped_before_anything_follows(emulator: Emulator) -> None:
+    here = patient(store(emulator, "dropped"))
+    here.append("journal/a.jsonl", ["one"])
+    emulator.world.faults.add(Fault(method="PATCH", target="action=flush", status=403, times=1))
+    with pytest.raises(StoreError):
+        here.append("journal/a.jsonl", ["a line that is longer"])
+    emulator.world.log.clear()
+    here.append("journal/a.jsonl", ["two"])
+    sent = [(each.query.partition("&")[0], "position=4" in each.query) for each in emulator.world.log.entries]
+    assert sent == [("", False), ("action=flush", True), ("action=append", True), ("action=flush", False)]
+    assert here.lines("journal/a.jsonl") == ["one", "two"]
+
+
 def test_a_journal_of_somebody_else_is_not_written_over(emulator: Emulator) -> None:
     store(emulator, "shared").append("journal/a.jsonl", ["theirs"])
     with pytest.raises(StoreError, match="is there already"):
