@@ -180,7 +180,8 @@ def answered(desired: Desired, named: Mapping[str, Identity], seen: Live) -> Non
     """Raises Unusable, with the reason, where nothing can be compared because nobody answers.
 
     That is so where all that is wanted is a gap, or where the directory says who nobody is, and no service
-    took us in.  A wrong secret or a dead network is not drift; a refusal of one thing is a gap.
+    that was asked took us in.  A wrong secret or a dead network is not drift; a refusal of one thing is a
+    gap, and so is whatever a service leaves without an answer that answers otherwise.
     """
     silent = {
         address: f"{address.provider}/{address.installation} does not accept the token ({gap.reason}); check "
@@ -188,7 +189,8 @@ def answered(desired: Desired, named: Mapping[str, Identity], seen: Live) -> Non
         if gap.status
         else gap.reason
         for address, gap in seen.gaps.items()
-        if not gap.status or gap.status.startswith("401")
+        if (not gap.status or gap.status.startswith("401"))
+        and f"{address.provider}/{address.installation}" not in seen.answering
     }
     mute = [want for want in desired.wanted if want.address in silent]
     nothing = bool(mute) and len(mute) == len(desired.wanted)
@@ -310,4 +312,5 @@ def merged(lives: Iterable[Live]) -> Live:
         gaps={address: gap for live in parts for address, gap in live.gaps.items()},
         findings=[finding for live in parts for finding in live.findings],
         readings=[reading for live in parts for reading in live.readings],
+        answering=frozenset().union(*(live.answering for live in parts)),
     )

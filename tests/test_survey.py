@@ -9,12 +9,13 @@ import pytest
 
 from reconciler.core.diff import diff
 from reconciler.core.environment import EntraSettings, Environment
-from reconciler.core.model import Attribute, Live
+from reconciler.core.errors import Unusable
+from reconciler.core.model import Attribute, Gap, Live
 from reconciler.core.plan import Action, Status
 from reconciler.core.vocabulary import Boundary
 from reconciler.policy.policies import Policies
 from reconciler.store.journal import History, Record
-from reconciler.survey import SETTLING, Desired, Inputs, contested, desire, settled
+from reconciler.survey import SETTLING, Desired, Inputs, answered, contested, desire, settled
 from tests.core.estates import address, found, frame, live, wanted
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -121,3 +122,22 @@ def test_what_a_tenant_in_error_may_claim_is_nobody_elses_to_touch(
     gaps = contested(Desired(wanted=[want], problems=[]), given)
     assert bool(gaps) is frozen
     assert not contested(Desired(wanted=[replace(want, tenant="fraud")], problems=[]), given)
+
+
+SERVICE = f"{address().provider}/{address().installation}"
+
+
+@pytest.mark.parametrize("status", ["", "401 InvalidAuthenticationToken"])
+def test_nothing_is_compared_only_where_nobody_answers_anything(status: str) -> None:
+    desired = Desired(wanted=[wanted({EXISTS: "present"})], problems=[])
+    silent = Live(gaps={address(): Gap(address=address(), reason="the answer was lost", status=status)})
+    with pytest.raises(Unusable, match="the answer was lost"):
+        answered(desired, {}, silent)
+    with pytest.raises(Unusable, match="the answer was lost"):
+        answered(desired, {}, replace(silent, answering=frozenset({"another/service"})))
+    answered(desired, {}, replace(silent, answering=frozenset({SERVICE})))
+
+
+def test_what_cannot_be_read_for_another_reason_than_silence_is_a_gap() -> None:
+    desired = Desired(wanted=[wanted({EXISTS: "present"})], problems=[])
+    answered(desired, {}, Live(gaps={address(): Gap(address=address(), reason="refused", status="403")}))

@@ -222,6 +222,9 @@ class Live:
     readings: Sequence[Reading] = field(default=(), compare=False)
     """How each place was read; empty where a provider has nothing to tell of it.  The same state read twice
     is equal, whatever this says."""
+    answering: frozenset[str] = field(default=frozenset(), compare=False)
+    """Services (`provider/installation`) that answered a request with what it asked for: whatever is a gap
+    there, it is not that nobody answers."""
 
 
 class Presence(StrEnum):

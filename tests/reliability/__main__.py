@@ -7,15 +7,20 @@ import tempfile
 from pathlib import Path
 
 from reconciler.emulator.server import running
-from tests.cli.desk import seed
 from tests.reliability.matrix import DOCUMENT, TABLES, Court, header, label, replaced, shown
+from tests.reliability.scenes import first
+from tests.reliability.timing import plain_surroundings
 
 
 def main(chosen: str) -> int:
     """Try every cell of the chosen rows; 1 where one of them went wrong."""
     failed = 0
     found: dict[str, dict[str, str]] = {}
-    with tempfile.TemporaryDirectory() as folder, running(seed(), Path(folder) / "ca.pem") as emulator:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        plain_surroundings(),
+        running(first(), Path(folder) / "ca.pem") as emulator,
+    ):
         court = Court(emulator)
         for table in TABLES:
             for kind in table.kinds:

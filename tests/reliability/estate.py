@@ -38,6 +38,10 @@ class Scene:
     """What is other once all is applied, by thing: holder to value, "" for nothing."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the environment document that are other than usual."""
+    stored: bool = False
+    """Whether its journal and its lock are in a container."""
+    inventory: str = ""
+    """The form of the inventory that the lake is read from; "" where it is listed."""
     leaver: str = ""
     """Whom somebody may delete in the meantime; "" where the scene is about nobody."""
 
@@ -58,7 +62,9 @@ def live(**parts: Any) -> dict[str, Any]:
 def policies(scene: Scene, emulator: Emulator) -> Policies:
     """The scene's policies, of one tenant that has adopted the environment."""
     documents: dict[str, list[Mapping[str, Any]]] = {
-        "policies/environment.yaml": [environment(emulator) | dict(scene.environment)],
+        "policies/environment.yaml": [
+            _inventoried(environment(emulator), scene.inventory) | dict(scene.environment)
+        ],
         "policies/boundaries.yaml": [{"kind": "boundaries", "tenants": {"t": BOUNDARY}}],
         "policies/guardrails.yaml": [{"kind": "guardrails", "own-identities": [APPLY]}],
         "tenants.d/t/tenant.yaml": [{"kind": "tenant", "name": "T", "adopted": ["test"]}],
@@ -66,6 +72,12 @@ def policies(scene: Scene, emulator: Emulator) -> Policies:
     }
     texts = {path: "\n---\n".join(map(json.dumps, docs)) for path, docs in documents.items()}
     return Policies(tuple(sorted(texts.items())))
+
+
+def _inventoried(document: dict[str, Any], form: str) -> dict[str, Any]:
+    if form:
+        document["lakes"]["lake"]["inventory"] = {"container": "inventory", "rule": "nightly"}
+    return document
 
 
 def environment(emulator: Emulator) -> dict[str, Any]:
@@ -101,7 +113,8 @@ def environment(emulator: Emulator) -> dict[str, Any]:
     }
 
 
-def _group(name: str, **more: Any) -> dict[str, Any]:
+def group_document(name: str, **more: Any) -> dict[str, Any]:
+    """A group as a document."""
     return {"kind": "group", "name": name, "members": [], **more}
 
 
@@ -117,7 +130,7 @@ MEMBERS = Scene(
         ],
         directory={"pim-assignments": [LENT]},
     ),
-    documents=(_group("team", members=[user("ana"), user("cy"), "group:nested"]),),
+    documents=(group_document("team", members=[user("ana"), user("cy"), "group:nested"]),),
     after={
         "group team": {
             f"member {user('bo')}": "",
@@ -132,7 +145,9 @@ OWNERS = Scene(
     leaver=user("ana"),
     seed=live(groups=[{"name": "team", "members": [user("bo")], "owners": [user("lea"), user("bea")]}]),
     documents=(
-        _group("team", members=[user("ana")], owners=[user("lea"), user("noor")], description="all of us"),
+        group_document(
+            "team", members=[user("ana")], owners=[user("lea"), user("noor")], description="all of us"
+        ),
     ),
     after={
         "group team": {
@@ -149,9 +164,9 @@ GROUPS = Scene(
     leaver=user("ana"),
     seed=live(groups=[{"name": "old-name", "members": [user("ana")]}, {"name": "closing"}]),
     documents=(
-        _group("new-name", was="old-name", members=[user("ana")]),
-        _group("closing", state="retired", destroy=True),
-        _group("fresh"),
+        group_document("new-name", was="old-name", members=[user("ana")]),
+        group_document("closing", state="retired", destroy=True),
+        group_document("fresh"),
     ),
     after={
         "group old-name": {"exists": "", f"member {user('ana')}": ""},
@@ -337,7 +352,6 @@ BY_PATH = Scene(
         "accepted-gaps": [{"address": "adls/lake/folder/data/[*]", "until": "2099-01-01", "because": "known"}]
     },
 )
-SCENES = (MEMBERS, OWNERS, GROUPS, PLACES, ACLS, SCOPES, LISTS, TREE, FOLDERS, BY_PATH)
 
 
 def wanted(scene: Scene, before: Facts) -> Facts:

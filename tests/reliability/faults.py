@@ -34,7 +34,7 @@ def _pages(kind: Kind) -> bool:
 
 
 def _reads(kind: Kind) -> bool:
-    return not kind.writes and "signs-in" not in kind.traits
+    return not kind.writes and not kind.keeps and "signs-in" not in kind.traits
 
 
 def _token(kind: Kind) -> bool:
@@ -107,7 +107,7 @@ TROUBLES = (
     Trouble(
         title="504, done",
         fault={**_status(504), "after": True},
-        befalls=lambda kind: kind.writes and not kind.item,
+        befalls=lambda kind: (kind.writes or kind.keeps) and not kind.item,
     ),
     Trouble(title="409", fault=_status(409)),
     Trouble(title="reset before", fault={"kind": "reset"}, befalls=_line),

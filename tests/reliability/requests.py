@@ -31,6 +31,11 @@ class Kind:
         return "writes" in self.traits
 
     @property
+    def keeps(self) -> bool:
+        """Whether it changes the store, which is no part of what is reconciled."""
+        return "keeps" in self.traits
+
+    @property
     def item(self) -> bool:
         """Whether it travels inside a `$batch`."""
         return "item" in self.traits
@@ -55,6 +60,7 @@ SERVICES = {
     "account": "databricks-account",
     "dfs": "lake/lake/dfs",
     "blob": "lake/lake/blob",
+    "memory": "lake/memory/dfs",
 }
 TABLE = r"""
 Entra      | find the issuer         | entra   | GET    | openid-configuration             | signs-in
@@ -99,7 +105,7 @@ Databricks | create a scope          | ws      | POST   | /secrets/scopes/create
 Databricks | delete a scope          | ws      | POST   | /secrets/scopes/delete           | writes
 ARM        | role assignments        | arm     | GET    | /roleAssignments\?               | pages
 ARM        | role definition         | arm     | GET    | /roleDefinitions/                |
-Lake       | List Blobs              | blob    | GET    | comp=list                        | pages
+Lake       | List Blobs              | blob    | GET    | ^/data[?].*comp=list             | pages
 Lake       | list paths              | dfs     | GET    | resource=filesystem              | pages
 Lake       | lists of a path         | dfs     | HEAD   | action=getAccessControl          | bare
 Lake       | set a list              | dfs     | PATCH  | action=setAccessControl$         | writes bare
@@ -107,6 +113,21 @@ Lake       | change a tree           | dfs     | PATCH  | action=setAccessContro
 Lake       | create a folder         | dfs     | PUT    | resource=directory               | writes bare
 Lake       | rename a folder         | dfs     | PUT    | mode=legacy                      | writes bare
 Lake       | delete a folder         | dfs     | DELETE | recursive=false                  | writes bare
+Inventory  | list the runs           | blob    | GET    | ^/inventory[?].*comp=list        | pages
+Inventory  | checksum of a run       | blob    | GET    | -manifest[.]checksum$            |
+Inventory  | manifest of a run       | blob    | GET    | -manifest[.]json$                |
+Inventory  | a file of CSV           | blob    | GET    | [.]csv$                          |
+Inventory  | a file of Parquet       | blob    | GET    | [.]parquet$                      |
+Store      | list journals           | memory  | GET    | resource=filesystem              | pages
+Store      | read a journal          | memory  | GET    | [.]jsonl$                        |
+Store      | make a journal          | memory  | PUT    | [.]jsonl[?]resource=file         | keeps bare
+Store      | add lines               | memory  | PATCH  | [.]jsonl[?]action=append         | keeps bare again
+Store      | make lines last         | memory  | PATCH  | [.]jsonl[?]action=flush          | keeps bare again
+Store      | make the lock           | memory  | PUT    | /lock[?]resource=file            | keeps bare
+Store      | take the lock           | memory  | PUT    | /lock[?]comp=lease$              | keeps bare
+Store      | write who holds it      | memory  | PATCH  | /lock[?]action=                  | keeps bare
+Store      | renew the lock          | memory  | PUT    | /lock[?].*timeout=10             | keeps bare again
+Store      | release the lock        | memory  | PUT    | /lock[?].*timeout=5              | keeps bare
 """
 
 

@@ -26,8 +26,13 @@ def test_a_page_in_the_place_of_the_journals_is_told_in_words(tmp_path: Path) ->
             connection_verify=trust,
             disable_instance_discovery=True,
         )
-        store = ContainerStore(f"{emulator.url('lake/lake/dfs')}/data/journals", credential, trust)
-        emulator.world.faults.add(Fault(service="lake/.*", kind="html", status=200))
+        pauses: list[float] = []
+        store = ContainerStore(
+            f"{emulator.url('lake/lake/dfs')}/data/journals", credential, trust, sleep=pauses.append
+        )
+        emulator.world.faults.add(Fault(service="lake/.*", kind="html", status=200, times=None))
         with pytest.raises(StoreError, match="cannot list journals"):
             store.names()
+        assert pauses == [2.0, 4.0], "somebody else's page is no answer, and the service is asked again"
+        emulator.world.faults.clear()
         assert store.names() == []

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.emulator.server import running
-from tests.cli.desk import seed
 from tests.reliability.matrix import DOCUMENT, LASTS, LATE, ONCE, RENEW, TABLES, Court, Table, header, shown
 from tests.reliability.requests import Kind
+from tests.reliability.scenes import first
+from tests.reliability.timing import plain_surroundings
 
 
 @pytest.fixture(scope="module")
 def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with running(seed(), tmp_path_factory.mktemp("tls") / "ca.pem") as emulator:
+    ca_file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    with plain_surroundings(), running(first(), ca_file) as emulator:
         yield Court(emulator)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +52,21 @@ class Time:
         """The same on an event loop; who waits there has just looked at the clock."""
         self.sleep(seconds)
         await asyncio.sleep(0)
+
+
+@contextmanager
+def plain_surroundings() -> Iterator[None]:
+    """Spare what the SDKs do over and over with each request, and which has no part in its outcome.
+
+    They go through the whole environment for proxies, and look for `sniffio` in every folder of packages.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in set(os.environ) - {"PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH"}:
+            if not name.startswith("PYTEST_"):
+                patch.delenv(name)
+        if importlib.util.find_spec("sniffio") is None:
+            patch.setitem(sys.modules, "sniffio", None)
+        yield
 
 
 @contextmanager

@@ -13,12 +13,14 @@ from reconciler.core.plan import Action, Outcome, Status
 from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.server import Emulator
 from reconciler.emulator.wire import Request
-from tests.reliability.estate import SCENES, Facts, Scene, reseeded, wanted
+from tests.reliability.estate import Facts, Scene, reseeded, wanted
 from tests.reliability.facts import difference, facts
 from tests.reliability.faults import DELETED, Trouble
+from tests.reliability.inventoried import opened
 from tests.reliability.loop import Loop, Told
-from tests.reliability.memory import MemoryStore
-from tests.reliability.requests import Kind, kinds_of, requests
+from tests.reliability.recorded import Recorded, assert_on_record, journals
+from tests.reliability.requests import KINDS, Kind, kinds_of, requests
+from tests.reliability.scenes import SCENES
 
 LONGEST = 900.0
 """Emulated seconds that an apply of a scene may wait in all, whatever happens."""
@@ -49,6 +51,11 @@ class Clean:
     total: int
     leaver: frozenset[str] = frozenset()
     """What the facts may call whom somebody may delete: by name, by display name, by object id."""
+
+    def before_late(self, kind: Kind) -> int:
+        """Requests of a kind that are over when writing begins; of the store's, one that goes well."""
+        return 1 if kind.keeps else self.planned.get(kind, 0)
+
     led_home: set[object] = field(default_factory=set)
     """Facts and ends, as a fault left them, from which another run was seen to lead to what was approved."""
 
@@ -89,7 +96,7 @@ def _called(principal: str, emulator: Emulator) -> frozenset[str]:
 def begin(scene: Scene, emulator: Emulator) -> Loop:
     """The scene as it is before anything is done, and nothing remembered."""
     emulator.reset(reseeded(scene))
-    return Loop(scene, emulator, MemoryStore())
+    return opened(scene, emulator)
 
 
 def counted(emulator: Emulator) -> dict[Kind, int]:
@@ -120,10 +127,17 @@ class Trial:
         told = loop.apply()
         assert fault.struck, "the fault met no request"
         verdict = Verdict(
-            trial=self, told=told, held=facts(emulator), sent=counted_again(emulator, self.kind)
+            trial=self,
+            told=told,
+            held=facts(emulator),
+            sent=counted_again(emulator, self.kind),
+            # Whether anything was sent is asked only where the run broke off: it is dear to find out.
+            wrote=told.made is None and wrote(emulator),
         )
         verdict.assert_safe()
         verdict.assert_truthful()
+        if self.clean.scene.stored:
+            assert_on_record(emulator, verdict.changed())
         if self.trouble.loses and self.kind.writes:
             assert_looked_first(emulator, fault)
         sent, waited = len(emulator.world.log.entries), loop.time.waited
@@ -132,7 +146,8 @@ class Trial:
         word = verdict.word()
         ends = frozenset((each.action, each.status) for each in told.outcomes)
         left = (frozenset(verdict.held.items()), ends, self.trouble.title == DELETED)
-        untouched = verdict.held == self.clean.before and not loop.store.names()
+        remembers = journals(emulator) if isinstance(loop, Recorded) else loop.store.names()
+        untouched = verdict.held == self.clean.before and not remembers
         # From the same facts and the same memory the next run is the same: it was seen, or is the rehearsal.
         if word not in FINE and not untouched and left not in self.clean.led_home:
             self._converges(loop, emulator, anew=any(each.status in SPENT for each in told.outcomes))
@@ -148,7 +163,7 @@ class Trial:
             )
             emulator.world.faults = deletion
             return deletion
-        skip = self.clean.planned.get(self.kind, 0) if self.late else 0
+        skip = self.clean.before_late(self.kind) if self.late else 0
         fault = self.trouble.on(self.kind, once=self.once, skip=skip)
         emulator.world.faults.add(fault)
         return fault
@@ -225,6 +240,8 @@ class Verdict:
     held: Facts
     sent: int
     """Requests of the struck kind."""
+    wrote: bool
+    """Whether a write was sent to any service but the store, before the run broke off."""
 
     @property
     def clean(self) -> Clean:
@@ -273,10 +290,18 @@ class Verdict:
             found, right = self.held.get(key), wanted.get(key)
             assert found == right, f"{key} is {found}, not {right}, and what was told is {outcome}"
 
+    def changed(self) -> set[str]:
+        """The actions whose effect is there, or a part of it."""
+        return {
+            action.id
+            for action in self.clean.actions
+            if any(self.held.get(key) != self.clean.before.get(key) for key in touched(action, self.clean))
+        }
+
     def word(self) -> str:
         """What happened, in the most serious of the words that are true."""
         if self.told.made is None:
-            return "stopped"
+            return "halted" if self.wrote else "stopped"
         statuses = {outcome.status for outcome in self.told.outcomes}
         if self.told.code == 0:
             return self._fine()
@@ -292,9 +317,17 @@ class Verdict:
         more = self.sent > self.clean.sent.get(trial.kind, 0)
         if trial.kind.writes and trial.trouble.loses and not more:
             return "settled"
+        if trial.kind.keeps:
+            return "retried" if trial.once and more else "read on"
         if not trial.trouble.passing:
             return "waited" if more and "stale" in trial.trouble.title else "read on"
         return "retried" if trial.once and more else "otherwise"
+
+
+def wrote(emulator: Emulator) -> bool:
+    """Whether anything was sent that could change what is reconciled."""
+    asked = [each for entry in emulator.world.log.entries for each in requests(entry)]
+    return any(kind.writes and kind.fits(*each) for kind in KINDS for each in asked)
 
 
 def touched(action: Action, clean: Clean) -> list[Key]:

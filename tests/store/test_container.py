@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ def store(
     return ContainerStore(url, credential, str(emulator.ca_file), clock)
 
 
+def patient(here: ContainerStore) -> ContainerStore:
+    """The same store; neither it nor the SDK waits for real."""
+    here._sleep = lambda seconds: None
+    policy: Any = here._container._config.retry_policy
+    policy.get_backoff_time = lambda settings: 0
+    return here
+
+
 def test_lines_come_back_in_order_and_files_by_name(emulator: Emulator) -> None:
     first = store(emulator, "prod")
     assert (first.names(), first.lines("journal/a.jsonl")) == ([], [])
@@ -97,7 +106,7 @@ def test_the_second_holder_is_refused_and_told_who_the_first_is(emulator: Emulat
 
 def test_the_lock_of_a_holder_that_died_frees_itself(emulator: Emulator) -> None:
     dead, living = store(emulator, "dying"), store(emulator, "dying")
-    dead._acquire("the dead")
+    dead._acquire(str(uuid.uuid4()), "the dead")
     with pytest.raises(Locked), living.lock("the living"):
         pass
     emulator.world.clock.advance(61)
@@ -220,3 +229,133 @@ def test_a_container_that_takes_no_token_at_all_is_asked_twice(emulator: Emulato
     finally:
         emulator.world.faults.clear()
     assert fault.struck == 2
+
+
+LINES = [f'{{"number":{number}}}' for number in range(40)]
+
+
+@pytest.mark.parametrize("kind", ["html", "cut", "truncate"])
+def test_a_journal_of_which_not_all_came_is_never_taken_for_a_shorter_one(
+    emulator: Emulator, kind: str
+) -> None:
+    here = store(emulator, f"short-{kind}")
+    here.append("journal/a.jsonl", LINES)
+    fault = Fault(kind=kind, method="GET", target=r"a\.jsonl", status=200, times=None)
+    emulator.world.faults.add(fault)
+    try:
+        with pytest.raises(StoreError, match=r"cannot read journal/a\.jsonl"):
+            patient(here).lines("journal/a.jsonl")
+    finally:
+        emulator.world.faults.clear()
+    assert fault.struck > 1, "it was asked again"
+    assert here.lines("journal/a.jsonl") == LINES
+
+
+@pytest.mark.parametrize("call", ["names", "lines"])
+def test_a_404_of_somebody_else_says_nothing(emulator: Emulator, call: str) -> None:
+    here = store(emulator, f"elsewhere-{call}")
+    here.append("journal/a.jsonl", ["x"])
+    emulator.world.faults.add(Fault(method="GET", target="elsewhere", kind="html", status=404, times=None))
+    try:
+        with pytest.raises(StoreError):
+            here.names() if call == "names" else here.lines("journal/a.jsonl")
+    finally:
+        emulator.world.faults.clear()
+
+
+@pytest.mark.parametrize(("kind", "after"), [("html", False), ("html", True), ("reset", True)])
+def test_lines_count_as_written_by_the_services_own_word_and_come_once(
+    emulator: Emulator, kind: str, after: bool
+) -> None:
+    here = patient(store(emulator, f"once-{kind}-{after}"))
+    here.append("journal/a.jsonl", ["one"])
+    fault = Fault(kind=kind, after=after, method="PATCH", target="action=flush", status=200)
+    emulator.world.faults.add(fault)
+    here.append("journal/a.jsonl", ["two"])
+    emulator.world.faults.clear()
+    assert fault.struck == 1
+    here.append("journal/a.jsonl", ["three"])
+    assert here.lines("journal/a.jsonl") == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_what_was_not_written_is_said_and_what_follows_is_whole(emulator: Emulator, after: bool) -> None:
+    here = patient(store(emulator, f"doubt-{after}"))
+    here.append("journal/a.jsonl", ["one"])
+    emulator.world.faults.add(
+        Fault(
+            kind="html",
+            after=after,
+            method="PATCH|HEAD",
+            target=r"action=flush|a\.jsonl$",
+            status=200,
+            times=None,
+        )
+    )
+    with pytest.raises(StoreError, match=r"cannot append to journal/a\.jsonl"):
+        here.append("journal/a.jsonl", ["two"])
+    emulator.world.faults.clear()
+    here.append("journal/a.jsonl", ["three"])
+    assert here.lines("journal/a.jsonl") == ["one", *(["two"] if after else []), "three"]
+
+
+def test_what_was_uploaded_and_never_made_last_is_dropped_before_anything_follows(emulator: Emulator) -> None:
+    here = patient(store(emulator, "dropped"))
+    here.append("journal/a.jsonl", ["one"])
+    emulator.world.faults.add(Fault(method="PATCH", target="action=flush", status=403, times=1))
+    with pytest.raises(StoreError):
+        here.append("journal/a.jsonl", ["a line that is longer"])
+    emulator.world.log.clear()
+    here.append("journal/a.jsonl", ["two"])
+    sent = [(each.query.partition("&")[0], "position=4" in each.query) for each in emulator.world.log.entries]
+    assert sent == [("", False), ("action=flush", True), ("action=append", True), ("action=flush", False)]
+    assert here.lines("journal/a.jsonl") == ["one", "two"]
+
+
+def test_a_journal_of_somebody_else_is_not_written_over(emulator: Emulator) -> None:
+    store(emulator, "shared").append("journal/a.jsonl", ["theirs"])
+    with pytest.raises(StoreError, match="is there already"):
+        store(emulator, "shared").append("journal/a.jsonl", ["ours"])
+    assert store(emulator, "shared").lines("journal/a.jsonl") == ["theirs"]
+
+
+@pytest.mark.parametrize("target", ["comp=lease$", "lock.resource=file", "lock.action="])
+def test_a_lock_that_was_not_taken_to_the_end_keeps_nobody_out(emulator: Emulator, target: str) -> None:
+    here = patient(store(emulator, "ghost"))
+    with here.lock("an earlier run"):
+        pass
+    emulator.world.faults.add(
+        Fault(kind="respond", status=504, after=True, method="P.*", target=target, times=None)
+    )
+    with pytest.raises(StoreError, match="cannot take the lock"), here.lock("the first"):
+        pass
+    emulator.world.faults.clear()
+    # It was the service's all the same: without the release the same command would be told of "another run".
+    with store(emulator, "ghost").lock("the first, again"):
+        pass
+
+
+def test_a_lost_answer_to_taking_the_lock_takes_the_same_lease_again(emulator: Emulator) -> None:
+    here = patient(store(emulator, "again"))
+    with here.lock("an earlier run"):
+        pass
+    fault = Fault(kind="html", status=200, after=True, method="PUT", target="comp=lease$")
+    emulator.world.faults.add(fault)
+    with here.lock("the first"):
+        assert fault.struck == 1
+
+
+def test_a_renewal_that_somebody_else_answers_is_none(emulator: Emulator) -> None:
+    now = 0.0
+    held = store(emulator, "unrenewed", clock=lambda: now)
+    ident = str(uuid.uuid4())
+    held._acquire(ident, "the first")
+    held._held_until = 55.0
+    emulator.world.faults.add(Fault(kind="html", status=200, method="PUT", target="comp=lease", times=None))
+    now = 50.0
+    assert held._renew(ident) == client_container.ASK_AGAIN_SECONDS
+    now = 56.0
+    assert lost(held)
+    emulator.world.faults.clear()
+    assert held._renew(ident) == client_container.RENEW_SECONDS
+    assert not lost(held)

@@ -126,12 +126,16 @@ class Hand:
         try:
             first = await self._first_list(ground) if bare else ""
             made = await self.writer.create(ground.container, ground.path, first)
-            if made and bare:
-                await self._bare(ground)
         except (Refused, Unreachable, Lost) as error:
             return ended([action], *failure(error))[0]
         except AclError as error:
             return ended([action], Status.FAILED, f"nothing was sent: {error}")[0]
+        if made and bare:
+            try:
+                await self._bare(ground)
+            except (Refused, Unreachable, Lost, AclError) as error:
+                reason = f"made, and nobody knows whether it inherited anything: {error}"
+                return ended([action], Status.UNKNOWN, reason)[0]
         return ended([action], Status.ACCEPTED, "made" if made else "is there already")[0]
 
     async def _first_list(self, ground: Tract) -> str:

@@ -107,6 +107,8 @@ class Wire:
     before_send: BeforeSend = unguarded
     pacer: Pacer = field(default_factory=lambda: Pacer(LIMITS))
     session: ClientSession | None = None
+    answering: set[str] = field(default_factory=set)
+    """Hosts that answered a request with what it asked for."""
     _clients: dict[str, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = field(default_factory=dict)
 
     def transport(self, scope: str) -> AioHttpTransport:
@@ -189,6 +191,9 @@ class Wire:
             raise Lost(f"{_host(url)}: {refused(answer)}")
         if answer.status >= 400:
             raise refused(answer)
+        if "x-ms-request-id" in answer.headers:
+            # Others on the way answer 200 as well.
+            self.answering.add(_host(url))
         return answer
 
     async def ask(
@@ -257,6 +262,11 @@ class LakeReader:
     wire: Wire
     endpoints: Endpoints
 
+    @property
+    def answers(self) -> bool:
+        """Whether the lake answered any request with what it asked for."""
+        return not self.wire.answering.isdisjoint(map(_host, (self.endpoints.dfs, self.endpoints.blob)))
+
     async def listing(
         self,
         container: str,
@@ -281,7 +291,7 @@ class LakeReader:
         query |= {} if files else {"showonly": "directories"}
         url = f"{self.endpoints.blob}/{container}?{urlencode(query, quote_via=quote, safe='')}"
         version = STARTING_VERSION if start else STORAGE_VERSION
-        body: bytes = (await self._storage("GET", url, version, _is_listing)).body
+        body: bytes = (await self._storage("GET", url, version, is_listing)).body
         return body
 
     async def control(self, container: str, path: str) -> Control:
@@ -345,7 +355,7 @@ class LakeReader:
         return await self.wire.send("storage", STORAGE_SCOPE, method, url, said, whole)
 
 
-def _is_listing(body: bytes) -> bool:
+def is_listing(body: bytes) -> bool:
     """Whether a blob listing came to its end: XML that is cut short lacks what closes it."""
     return body.rstrip().endswith(b"</EnumerationResults>")
 

@@ -13,14 +13,14 @@ import os
 import shutil
 import xml.etree.ElementTree as ElementTree
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
-from reconciler.providers.adls.client import STORAGE_SCOPE, STORAGE_VERSION, Refused, Wire
+from reconciler.providers.adls.client import STORAGE_SCOPE, STORAGE_VERSION, Refused, Wire, is_listing
 from reconciler.providers.adls.inventory.faults import Flaw, InventoryFault
 from reconciler.providers.adls.inventory.manifest import InventoryFile
 from reconciler.providers.adls.inventory.runs import Blob, Candidate, Run, Wanted, candidates
@@ -49,6 +49,8 @@ class Depot:
     container: str
     _versions: dict[str, str] = field(default_factory=dict)
     """ETags by name, as they were listed."""
+    _sizes: dict[str, int] = field(default_factory=dict)
+    """Lengths by name, as they were listed."""
 
     async def candidates(self, wanted: Wanted, now: datetime) -> list[Candidate]:
         """The folders of the rule's young runs, newest first; where there is none, those of the last day."""
@@ -79,6 +81,7 @@ class Depot:
             for blob, version in _blobs(page):
                 found.append(blob)
                 self._versions[blob.name] = version
+                self._sizes[blob.name] = blob.size
         return found
 
     async def _pages(self, prefix: str, *, level: bool) -> AsyncIterator[ElementTree.Element]:
@@ -89,7 +92,7 @@ class Depot:
             query |= {"delimiter": "/"} if level else {}
             query |= {"marker": marker} if marker else {}
             url = f"{self.blob}/{self.container}?{urlencode(query, quote_via=quote, safe='')}"
-            page = _page((await self._get(url)).body, self.container, prefix)
+            page = _page((await self._get(url, whole=is_listing)).body, self.container, prefix)
             yield page
             marker = page.findtext("NextMarker") or ""
             if not marker:
@@ -100,8 +103,10 @@ class Depot:
 
     async def content(self, name: str) -> bytes | None:
         """A manifest or a checksum file; None where it is gone."""
+        size = self._sizes.get(name)
         try:
-            return bytes((await self._get(self._url(name))).body)
+            answer = await self._get(self._url(name), whole=lambda body: size in (None, len(body)))
+            return bytes(answer.body)
         except Refused as error:
             if error.status != 404:
                 raise
@@ -157,7 +162,9 @@ class Depot:
         headers = {"x-ms-range": f"bytes={start}-{stop - 1}"}
         headers |= {"If-Match": f'"{target.version}"'} if target.version else {}
         try:
-            answer = await self._get(self._url(file.name), headers)
+            answer = await self._get(
+                self._url(file.name), headers, whole=lambda body: len(body) >= stop - start
+            )
         except Refused as error:
             if error.status in (404, 412, 416):
                 text = f"it changed while it was read ({error.short}); run the same command again"
@@ -174,9 +181,14 @@ class Depot:
     def _url(self, name: str) -> str:
         return f"{self.blob}/{self.container}/{quote(name)}"
 
-    async def _get(self, url: str, headers: dict[str, str] | None = None) -> Answer:
+    async def _get(
+        self,
+        url: str,
+        headers: dict[str, str] | None = None,
+        whole: Callable[[bytes], bool] = lambda body: True,
+    ) -> Answer:
         sent = {"x-ms-version": STORAGE_VERSION, **(headers or {})}
-        return await self.wire.send("storage", STORAGE_SCOPE, "GET", url, sent)
+        return await self.wire.send("storage", STORAGE_SCOPE, "GET", url, sent, whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,10 @@ class LakeWriter:
                 response: Any = error.response
                 if response is None:
                     raise
+                if response.status_code < 400:
+                    # The SDK takes any other success for a failure; it is a page of somebody else's as well.
+                    said = f"{response.status_code} and not with what a success looks like"
+                    raise Lost(f"{host} answered with {said}") from error
                 refusals.append(_refused(error))
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, b"")

@@ -113,7 +113,8 @@ class Lakes:
                 report.dead(answer.lake, by_lake.get(answer.lake, ()), answer.dead)
             else:
                 report.lake(answer)
-        return replace(report.live(), readings=_readings(alive))
+        answering = {f"{PROVIDER}/{name}" for name, reader in self._readers.items() if reader.answers}
+        return replace(report.live(), readings=_readings(alive), answering=frozenset(answering))
 
     def _answers(self, question: Question, by_lake: Mapping[str, Sequence[Wanted]]) -> list[LakeAnswer]:
         """What every lake answered; an interruption leaves a checkpoint, where the question names one."""

@@ -117,6 +117,8 @@ class Host:
         self._clock = clock
         self._sleep = sleep
         self._before_send = before_send
+        self.answers = False
+        """Whether any request was answered with what it asked for."""
 
     def get(self, path: str, rate: str, query: Mapping[str, object] | None = None) -> Payload:
         """Read; raises Failure once patience is over, or at once where trying again cannot help."""
@@ -142,7 +144,7 @@ class Host:
             self._pacer.wait(rate)
             turn = self._line.headers.turn
             try:
-                return self._once(method, path, reading, **content)
+                answer = self._once(method, path, reading, **content)
             except _Trouble as trouble:
                 if isinstance(trouble.outcome, Answer) and trouble.outcome.status == REFUSED and not renewed:
                     renewed = True
@@ -155,6 +157,9 @@ class Host:
                     self._pacer.hold(rate, delay)
                 else:
                     self._sleep(delay)
+            else:
+                self.answers = True
+                return answer
 
     def _once(self, method: str, path: str, reading: bool, **content: Any) -> Payload:
         wire = self._line.wire

@@ -117,6 +117,11 @@ class DatabricksProvider:
             found={address: thing for reading in readings for address, thing in reading.found.items()},
             gaps={**gaps, **{address: gap for each in readings for address, gap in each.gaps.items()}},
             findings=[finding for reading in readings for finding in reading.findings],
+            answering=frozenset(
+                f"{PROVIDER}/{reading.site.settings.name}"
+                for reading in readings
+                if reading.site.host.answers
+            ),
         )
 
     def _visit(

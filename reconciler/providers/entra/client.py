@@ -62,6 +62,8 @@ class GraphClient:
         self._slots = asyncio.Semaphore(connections)
         self._down: tuple[str, float] = ("", 0.0)
         self._users = 0
+        self.answers = False
+        """Whether any request was answered with what it asked for."""
 
     def root(self, version: str = V1) -> str:
         """What links of a version begin with."""
@@ -101,13 +103,15 @@ class GraphClient:
 
         try:
             async with self._slots:
-                return decoded(await ask(once, attempts, self.pacer, units, renew))
+                reply = decoded(await ask(once, attempts, self.pacer, units, renew))
         except Lost as error:
             raise Failed(f"{self.host} gave no answer: {error}", lost=True) from error
         except Unreachable as error:
             # Whoever asks next within the same patience need not wait as long to learn the same.
             self._down = (str(error), self.pacer.clock() + self.patience)
             raise Failed(str(error)) from error
+        self.answers |= reply.ok
+        return reply
 
     async def _once(self, call: Call, version: str) -> Answer:
         import httpx

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,7 +120,10 @@ class EntraProvider:
     def read(self, question: Question) -> Live:
         """Read the groups asked for, and what lies unclaimed within the boundaries."""
         line = self._line
-        return line.run(Reader(line.client, line.who, self._installation, question, line.memberships).read())
+        reader = Reader(line.client, line.who, self._installation, question, line.memberships)
+        live = line.run(reader.read())
+        here = frozenset({f"{PROVIDER}/{self._installation}"})
+        return replace(live, answering=here if line.client.answers else frozenset())
 
     def write(
         self,

@@ -95,3 +95,21 @@ def test_what_was_never_read_is_not_written(here: Lake) -> None:
     (action,) = about(here, role="access", principal="group:pricing-ds", kind="folder")
     elsewhere = replace(action, address=action.address._replace(locator="curated/else"))
     assert here.provider.write(elsewhere.address, [elsewhere])[0].status is Status.FAILED
+
+
+def test_a_page_in_the_place_of_an_answer_says_nothing_about_a_new_folder(here: Lake) -> None:
+    here.documents = [folder("curated/new", grants={})]
+    fault(here, method="PUT", target="resource=directory", kind="html", status=200)
+    (outcome,) = here.apply(about(here, kind="folder", verb=Verb.CREATE)).values()
+    assert outcome.status is Status.UNKNOWN
+    assert "answered with 200 and not with what a success looks like" in outcome.reason
+
+
+def test_a_folder_that_was_made_is_never_told_as_failed(here: Lake) -> None:
+    here.documents = [folder("curated/new", grants={})]
+    actions = about(here, kind="folder", verb=Verb.CREATE)
+    fault(here, method="HEAD", target="/new.action=getAccessControl", status=403)
+    (outcome,) = here.apply(actions).values()
+    assert "new" in here.paths("")
+    assert outcome.status is Status.UNKNOWN
+    assert "made, and nobody knows whether it inherited anything: 403" in outcome.reason

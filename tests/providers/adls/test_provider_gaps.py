@@ -95,6 +95,22 @@ def test_the_part_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         in_step(live, SALES)
 
 
+def test_without_an_answer_for_the_root_its_folders_are_read_all_the_same(here: Lake) -> None:
+    fault(here, method="HEAD", target="/curated/.action=getAccessControl", kind="reset")
+    live = here.read()
+    in_step(live, PRICING, SALES)
+    assert live.answering == {"adls/datalake"}
+    (gap,) = [gap for address, gap in live.gaps.items() if address.provider == "adls"]
+    assert gap.address.locator == "curated" and "gave no whole answer" in gap.reason
+
+
+def test_a_page_of_somebody_elses_is_no_answer_of_the_lake(here: Lake) -> None:
+    fault(here, kind="html", status=200)
+    live = here.read()
+    assert {PRICING, SALES} <= live.gaps.keys()
+    assert live.answering == frozenset()
+
+
 def test_a_data_reader_reads_everything(tmp_path: Path) -> None:
     with lake(tmp_path, PATHS, role="Storage Blob Data Reader") as here:
         here.documents = [folder(grants={"group:pricing-ds": "read"})]

@@ -105,8 +105,10 @@ class Sweep:
         """Ask for the root: it is in no listing, and tells a missing container or a dead line at once."""
         try:
             found = await self.reader.control(self.container, "")
-        except (Unreachable, Lost) as error:
+        except Unreachable as error:
             raise Unread(str(error)) from error
+        except Lost as error:
+            self.reading.unread_ways[""] = Unread(str(error))
         except Refused as error:
             if error.status in (401, 404):
                 hint = "create it, or correct the name" if error.status == 404 else "check the identity"

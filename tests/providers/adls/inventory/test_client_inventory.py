@@ -283,3 +283,13 @@ def test_names_of_the_destination_may_be_odd(tmp_path: Path) -> None:
         chosen = here.find(prefix="100% a+b/ü&<x>")
         assert chosen.run.folder == folder
         assert list(here.fetch(chosen)) == [f"{folder}/nightly.csv"]
+
+
+@pytest.mark.parametrize("target", ["comp=list", r"manifest\.json", r"manifest\.checksum", r"\.csv$"])
+def test_what_came_short_on_its_way_is_fetched_again(here: Fetching, target: str) -> None:
+    here.make(hours_ago=3)
+    here.fault(target=target, kind="cut")
+    (fault,) = here.lake.emulator.world.faults.active
+    fetched = here.fetch(here.find())
+    assert fault.struck == 1
+    assert fetched and all(content == here.content(name) for name, content in fetched.items())
