@@ -7,16 +7,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from azure.core.pipeline.transport import HttpTransport
-from azure.identity import ClientSecretCredential
 
+from reconciler.core.environment import EntraSettings, Environment
 from reconciler.core.errors import ReconcilerError
 from reconciler.emulator.lake.content import held
 from reconciler.emulator.lake.service import LakeService
 from reconciler.emulator.lake.tree import walk
 from reconciler.emulator.server import Emulator
+from reconciler.providers.identity import azure_credential
 from reconciler.store.client_container import ContainerStore
 from tests.reliability.loop import ID, SECRET, Loop, Told
 from tests.reliability.scenes import CONTAINER
@@ -31,14 +33,14 @@ class Slow(ContainerStore):
     """The container's store; its lease is renewed in the run's own thread, when its time has come."""
 
     def __init__(self, emulator: Emulator, time: Time) -> None:
-        credential = ClientSecretCredential(
-            emulator.world.directory.tenant_id,
-            ID,
-            SECRET,
-            authority=emulator.url("entra"),
-            connection_verify=str(emulator.ca_file),
-            disable_instance_discovery=True,
+        entra = EntraSettings(
+            name="corp", tenant_id=emulator.world.directory.tenant_id, authority=emulator.url("entra")
         )
+        environment = Environment(
+            name="test", entra=entra, azure_credential="client-secret", ca_file=str(emulator.ca_file)
+        )
+        environ = {"AZURE_CLIENT_ID": ID, "AZURE_CLIENT_SECRET": SECRET}
+        credential = azure_credential(environment, environ, Path())
         url = f"{emulator.url('lake/memory/dfs')}/{CONTAINER}/{PREFIX}"
         self._time = time
         super().__init__(url, credential, str(emulator.ca_file), clock=time.now, sleep=self._sleep)
