@@ -145,8 +145,7 @@ def _why_deferred(unmet: Sequence[str], run: _Run) -> str:
     what = (
         f"{need.verb} {need.attribute.principal or need.address} on {need.address}" if need else unmet[0][:12]
     )
-    refused = any(outcome.action == unmet[0] for outcome in run.approved.refused)
-    state = _status(unmet[0], run) or ("refused" if refused else "not approved")
+    state = _status(unmet[0], run) or run.approved.absence(unmet[0])
     return f"waits for {what}, which is {state}; nothing was sent"
 
 

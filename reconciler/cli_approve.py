@@ -14,7 +14,7 @@ from reconciler.cli_session import now, out, say
 from reconciler.cli_show import read_plan
 from reconciler.core.approval import PLATFORM
 from reconciler.core.errors import BadPlanFile, ReconcilerError
-from reconciler.core.moments import BAD_MOMENT
+from reconciler.core.moments import IN_PART
 from reconciler.core.plan import Action, Plan
 from reconciler.policy.consent import render
 from reconciler.report.clean import plain
@@ -128,6 +128,6 @@ def _known_rules(plan: Plan, overrides: dict[str, str]) -> None:
     broken = {violation.rule for violation in plan.violations}
     for rule in overrides:
         # What is approved of a plan may have a bad moment of its own, which only `apply` can see.
-        if rule not in {*broken, BAD_MOMENT}:
+        if rule not in {*broken, IN_PART}:
             names = ", ".join(sorted(broken)) or "none"
             raise ReconcilerError(f"--override {rule}: this plan breaks no such rule; it breaks {names}")

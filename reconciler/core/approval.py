@@ -257,7 +257,7 @@ def _stands(violation: Violation) -> str:
 def _moved(
     plan: Plan, court: Court, consented: Mapping[str, Consented]
 ) -> Iterator[tuple[Outcome, list[str]]]:
-    """Consents that fit nothing any more because live state moved on, each with ids of what is planned now.
+    """Consents that fit nothing any more because live state moved on, each with planned ids that end alike.
 
     Where the present value was approved as well, the old consent is history and not worth a word.
     """
@@ -269,8 +269,9 @@ def _moved(
     for ident, consent in _open(plan, court):
         now = planned.get((consent.address, consent.attribute), [])
         if ident not in known and now:
+            sought = [action.id for action in now if action.after == consent.after]
             outcome = Outcome(action=ident, status=Status.REFUSED, reason=_moved_text(consent, now[0]))
-            yield outcome, [action.id for action in now]
+            yield outcome, sought
 
 
 def _blocked(plan: Plan, court: Court) -> list[Outcome]:
@@ -334,8 +335,13 @@ def narrowed(approved: ApprovedPlan, saved: Plan, spent: Collection[tuple[str, s
         if action.id not in present | done
     ]
     kept = tuple(action for action in approved.actions if action.id in wanted)
+    outside = frozenset(action.id for action in approved.actions if action.id not in wanted)
     places = {(action.address, action.attribute) for action in saved.actions}
     sought = {each.id for each in approved.plan.actions if (each.address, each.attribute) in places}
     return replace(
-        approved, actions=kept, refused=(*approved.refused, *moved), sought=approved.sought & sought
+        approved,
+        actions=kept,
+        refused=(*approved.refused, *moved),
+        sought=approved.sought & sought,
+        outside=outside,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.model import Kind, Live, Wanted
-from reconciler.core.moments import BAD_MOMENT, Knot, unbroken, violations
+from reconciler.core.moments import BAD_MOMENT, IN_PART, Knot, in_words, shown, unbroken, violations
 from reconciler.core.order import arrange
 from reconciler.core.plan import Action, ApprovedPlan, Plan
 
@@ -30,8 +30,9 @@ class Ground:
 def consented(plan: Plan, approve: Callable[[Plan], ApprovedPlan], ground: Ground) -> ApprovedPlan:
     """What is approved of a plan, in an order without a bad moment that nobody consented to.
 
-    Where what is approved has none by itself, the rule `bad-moment` speaks of these actions as it does of a
-    whole plan, and `approve` is asked again: they are refused unless it is overridden for each of them.
+    Where what is approved has none by itself, the rule `bad-moment-in-part` speaks of these actions as
+    `bad-moment` does of a whole plan, and `approve` is asked again: they are refused unless it is overridden
+    for each of them.
     """
     while True:
         approved = unbroken(approve(plan))
@@ -53,17 +54,32 @@ def _arranged(approved: ApprovedPlan, ground: Ground) -> tuple[ApprovedPlan, lis
         passed = ground.lenient.get(action.id, frozenset()).intersection(action.needs) - approved.sought
         actions.append(_without(action, passed))
         if passed:
-            remarks[action.id] = _remark([present[ident] for ident in sorted(passed)])
+            remarks[action.id] = _remark([present[ident] for ident in sorted(passed)], approved)
     sent = _sent(actions)
-    found = arrange(sent, ground.kinds, ground.wanted, ground.live)
+    # What the whole plan needs of these is not what they need of each other without the rest of it.
+    bare = [replace(action, needs=()) for action in sent]
+    found = arrange(bare, ground.kinds, ground.wanted, ground.live)
     again = {action.id for action in found.actions}
     rest = [action for action in actions if action.id not in again]
-    part = replace(approved, actions=(*found.actions, *rest), remarks=remarks)
-    return part, [knot for knot in found.knots if not _overridden(knot, approved)]
+    unheard = []
+    for knot in found.knots:
+        if _overridden(knot, approved):
+            last = knot.actions[-1].id
+            told = f"{in_words(knot, ground.kinds)}: that was agreed to"
+            remarks[last] = "; ".join(filter(None, (remarks.get(last, ""), told)))
+        else:
+            unheard.append(knot)
+    return replace(approved, actions=(*found.actions, *rest), remarks=remarks), unheard
 
 
 def _overridden(knot: Knot, approved: ApprovedPlan) -> bool:
-    return all(BAD_MOMENT in approved.consents[action.id].overrides for action in knot.actions)
+    """Whether whoever approved some of it agreed to this moment, or to whatever a part leads through."""
+    ids = {action.id for action in knot.actions}
+    given = [approved.consents[ident].overrides for ident in ids]
+    if all(IN_PART in overrides for overrides in given):
+        return True
+    told = [whole for (rule, _), whole in shown(approved.plan).items() if rule == BAD_MOMENT]
+    return any(ids <= whole for whole in told) and all(BAD_MOMENT in overrides for overrides in given)
 
 
 def _without(action: Action, left_out: frozenset[str]) -> Action:
@@ -83,12 +99,12 @@ def _sent(actions: Sequence[Action]) -> list[Action]:
         left = kept
 
 
-def _remark(passed: Sequence[Action]) -> str:
+def _remark(passed: Sequence[Action], approved: ApprovedPlan) -> str:
     """What somebody who approved a grant has to know of the removals that nobody approved."""
     first = passed[0]
     more = f" and {len(passed) - 1} more" if len(passed) > 1 else ""
     who = first.attribute.principal or first.attribute.role
     return (
-        f"{first.verb} {who} on {first.address}{more} was to come first and is not approved: "
+        f"{first.verb} {who} on {first.address}{more} was to come first and is {approved.absence(first.id)}: "
         "whoever would have lost the way to this by that now holds it as well"
     )

@@ -285,7 +285,7 @@ RULES: Sequence[Rule] = (
 BUILT_IN = frozenset(
     {
         "removals", "removals-together", "last-owner", "last-manage", "last-admin", "protected",
-        "groups-only", "wide", "boundary", "gap", "bad-moment",
+        "groups-only", "wide", "boundary", "gap", "bad-moment", "bad-moment-in-part",
     }
 )  # fmt: skip
 """The names of the rules of this module, of `posts` and of `moments`, by which approvals override them."""

@@ -14,8 +14,12 @@ from reconciler.core.routes import Rule
 
 STATES = 4_000
 """States that are looked at for the shortest moment; beyond, each step is the one that harms least."""
-TRIES = 100_000
-"""Steps that are tried for the shortest moment; each takes some microseconds."""
+EFFORT = 1_000_000
+"""Routes that are looked at for the same, some microseconds each."""
+LARGE = 32
+"""Actions of a knot beyond which the shortest moment is not looked for: there are too many states."""
+AT_ONCE = 64
+"""Actions that are compared with each other for the next step where each step is the one that harms least."""
 
 
 class _Cost(NamedTuple):
@@ -40,6 +44,17 @@ class _Step(NamedTuple):
     """Numbers of the rules that are broken there."""
 
 
+class Tied(NamedTuple):
+    """An order of a knot."""
+
+    core: list[int]
+    """What leads through bad moments, in order: all of it goes, or nothing.  Empty for a good order."""
+    rest: list[int]
+    """What can go without a bad moment once the core is done."""
+    shortest: bool
+    """Whether no order has fewer states in a bad moment."""
+
+
 class Knot:
     """Actions that are left once others are done, and the rules that they touch."""
 
@@ -58,14 +73,32 @@ class Knot:
         self.waits = {action: among & set(musts.get(action, ())) for action in part}
         """By action, those of the others that must be done before it."""
         about = {number for action in part for number in touched.get(action, ())}
+        self.weight = {action: weight(action, rules, touched) for action in part}
         self.base = frozenset(done) & _actions(rules, about)
 
-    def shortest(self) -> list[int]:
+    def order(self) -> Tied:
         """The order with the shortest bad moment, or a short one where there are too many to look at."""
+        path = self._shortest() if len(self.part) <= LARGE else None
+        whole = path if path is not None else list(self._greedily())
+        mended = self._last_broken(whole) + 2
+        if mended == 1:
+            return Tied([], whole, True)
+        return Tied(whole[:mended], whole[mended:], path is not None)
+
+    def _last_broken(self, path: Sequence[int]) -> int:
+        """The place of the last action after which something is broken; -1 for none."""
+        state, broken, last = frozenset[int](), frozenset[int](), -1
+        for place, action in enumerate(path):
+            state |= {action}
+            broken = self._broken(action, state, broken)
+            last = place if broken else last
+        return last
+
+    def _shortest(self) -> list[int] | None:
         seen: set[frozenset[int]] = set()
         heap = [_Step(_Cost(), (), frozenset(), frozenset())]
-        tries = 0
-        while heap and len(seen) < STATES and tries < TRIES:
+        effort = 0
+        while heap and len(seen) < STATES and effort < EFFORT:
             cost, path, state, broken = heappop(heap)
             if state in seen:
                 continue
@@ -75,12 +108,12 @@ class Knot:
             for number, action in enumerate(self.part):
                 if action in state or not self.waits[action] <= state:
                     continue
-                tries += 1
+                effort += self.weight[action]
                 after = state | {action}
                 if after not in seen:
                     now = self._broken(action, after, broken)
                     heappush(heap, _Step(self._plus(cost, now), (*path, number), after, now))
-        return list(self._greedily())
+        return None
 
     def _broken(self, action: int, after: frozenset[int], broken: frozenset[int]) -> frozenset[int]:
         """The rules that are broken once an action is done as well; only those that it touches may change."""
@@ -93,16 +126,29 @@ class Knot:
         return _Cost(cost.moments + bool(broken), cost.let_in + let_in, cost.broken + len(broken))
 
     def _greedily(self) -> Iterator[int]:
-        """Always the step that harms least."""
-        state, broken = frozenset[int](), frozenset[int]()
+        """Always the step that harms least, of the first few that there are."""
+        done, broken = set(self.base), frozenset[int]()
         waiting = list(self.part)
         while waiting:
-            free = [action for action in waiting if self.waits[action] <= state] or waiting
-            after = {action: self._broken(action, state | {action}, broken) for action in free}
-            best = min(free, key=lambda each: self._plus(_Cost(), after[each]))
+            free = [action for action in waiting if self.waits[action] <= done] or waiting
+            after = {action: self._trying(action, done, broken) for action in free[:AT_ONCE]}
+            best = min(after, key=lambda each: self._plus(_Cost(), after[each]))
             waiting.remove(best)
-            state, broken = state | {best}, after[best]
+            done.add(best)
+            broken = after[best]
             yield best
+
+    def _trying(self, action: int, done: set[int], broken: frozenset[int]) -> frozenset[int]:
+        mine = self.touched.get(action, ())
+        done.add(action)
+        now = [each for each in mine if self.rules[each].broken(done)]
+        done.discard(action)
+        return broken.difference(mine).union(now)
+
+
+def weight(action: int, rules: Sequence[Rule], touched: Mapping[int, Sequence[int]]) -> int:
+    """How many routes are looked at to see what an action breaks."""
+    return 1 + sum(max(1, len(rules[each].routes)) for each in touched.get(action, ()))
 
 
 def _actions(rules: Sequence[Rule], numbers: Iterable[int]) -> frozenset[int]:

@@ -1,6 +1,7 @@
 """What no order avoids: a right that somebody lacks or holds for a moment, and neither before nor after.
 
-Its law: such actions go together or not at all, and only where an approval overrides the rule `bad-moment`.
+Its law: such actions go together or not at all, and only where an approval overrides the rule `bad-moment`,
+or `bad-moment-in-part` where no plan has shown it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from reconciler.core.model import Kind
 from reconciler.core.plan import Action, ApprovedPlan, Outcome, Plan, Status, Violation
 
 BAD_MOMENT = "bad-moment"
+IN_PART = "bad-moment-in-part"
+"""The same of what was approved of a plan, where the plan as a whole does not show it."""
 SHOWN = 3
 """Moments that are spelt out of one knot."""
 
@@ -27,8 +30,10 @@ class Broken:
     """True where somebody lacks it for the moment; False where he holds it."""
     unknown: bool = False
     """True where neither is known, as too many ways lead to it."""
-    people: int
+    rights: int = 1
     """How many rights of people are concerned in the same way."""
+    examples: Sequence[Case] = ()
+    """The first few of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,8 @@ class Knot:
 
     actions: Sequence[Action]
     moments: Sequence[Moment]
+    shortest: bool = True
+    """False where another order may have a shorter bad moment."""
     sure: bool = True
     """False where the search ended before every order was looked at."""
 
@@ -61,7 +68,7 @@ def violations(
         text = _told(knot, kinds, left)
         for tenant in sorted({action.tenant for action in knot.actions}):
             yield Violation(
-                rule=BAD_MOMENT,
+                rule=BAD_MOMENT if left is None else IN_PART,
                 tenant=tenant,
                 text=text,
                 actions=tuple(action.id for action in knot.actions if action.tenant == tenant),
@@ -69,19 +76,25 @@ def violations(
 
 
 def _told(knot: Knot, kinds: Mapping[str, Kind], left: Sequence[Action] | None) -> str:
+    best = "the shortest" if knot.shortest else "the shortest that was found"
+    none = "is" if knot.sure else "was found that is"
+    of, rule = ("actions", BAD_MOMENT) if left is None else ("approved actions", IN_PART)
+    rest = [_rest(knot, left)] if left is not None else []
+    override = f"override rule '{rule}' for all of them in an approval with a reason"
+    advice = ", or ".join([*rest, _bridge(knot, kinds), override])
+    return (
+        f"no order of these {len(knot.actions)} {of} {none} without a bad moment; in {best}, "
+        f"{in_words(knot, kinds)}. {advice[0].upper()}{advice[1:]}"
+    )
+
+
+def in_words(knot: Knot, kinds: Mapping[str, Kind]) -> str:
+    """The moments of a knot: who lacks or holds what, and between which actions."""
     parts = [_moment(moment, kinds) for moment in knot.moments[:SHOWN]]
     more = len(knot.moments) - SHOWN
     if more > 0:
         parts.append(f"and {more} more such moments")
-    none = "is" if knot.sure else "was found that is"
-    of = "actions" if left is None else "approved actions"
-    rest = [_rest(knot, left)] if left is not None else []
-    override = f"override rule '{BAD_MOMENT}' for all of them in an approval with a reason"
-    advice = ", or ".join([*rest, _bridge(knot, kinds), override])
-    return (
-        f"no order of these {len(knot.actions)} {of} {none} without a bad moment; in the shortest, "
-        f"{'; '.join(parts)}. {advice[0].upper()}{advice[1:]}"
-    )
+    return "; ".join(parts)
 
 
 def _rest(knot: Knot, left: Sequence[Action]) -> str:
@@ -97,33 +110,29 @@ def _rest(knot: Knot, left: Sequence[Action]) -> str:
 def _bridge(knot: Knot, kinds: Mapping[str, Kind]) -> str:
     """What can be done so that the moment does not come."""
     broken = [each for moment in knot.moments for each in moment.broken]
-    alone = all(
-        each.kept and each.people == 1 and each.case.person.startswith(PEOPLE) and not each.unknown
-        for each in broken
-    )
-    lacking = dict.fromkeys(f"{each.case.person} {_right(each.case, kinds)}" for each in broken)
-    if not alone or len(lacking) > SHOWN:
+    cases = dict.fromkeys(case for each in broken for case in each.examples)
+    alone = all(each.kept and not each.unknown and len(each.examples) == each.rights for each in broken)
+    people = all(case.person.startswith(PEOPLE) and case.target.address.locator for case in cases)
+    if not alone or not people or not 0 < len(cases) <= SHOWN:
         return "make the change in two steps, with a grant in between"
-    return f"grant {' and '.join(lacking)} directly first, make this change, and take that back"
+    grants = dict.fromkeys(f"{case.person} {_right(case, kinds)}" for case in cases)
+    return f"grant {' and '.join(grants)} directly first, make this change, and take that back"
 
 
 def _moment(moment: Moment, kinds: Mapping[str, Kind]) -> str:
     first = min(moment.broken, key=lambda each: (each.kept, each.case))
-    rest = sum(each.people for each in moment.broken) - 1
-    others = f" (and {rest} more)" if rest else ""
+    rest = sum(each.rights for each in moment.broken) - 1
+    others = f" (and {rest} more such {'right' if rest == 1 else 'rights'})" if rest else ""
     who = first.case.person if ":" in first.case.person else "somebody"
     who = f"a member of {who}" if who.startswith("group:") else who
+    right = f"{_right(first.case, kinds)}{others}"
+    between = f"between {_named(moment.after)} and {_named(moment.until)}"
     if first.unknown:
-        return (
-            f"more ways than are looked at lead {who}{others} to {_right(first.case, kinds)}, and it is not "
-            f"known which are open between {_named(moment.after)} and {_named(moment.until)}"
-        )
+        many = "more ways than are looked at lead"
+        return f"{many} {who} to {right}, and it is not known which are open {between}"
     did = "lacks" if first.kept else "holds"
     why = "which he holds before and after" if first.kept else "which he holds neither before nor after"
-    return (
-        f"{who}{others} {did} {_right(first.case, kinds)}, {why}, between {_named(moment.after)} and "
-        f"{_named(moment.until)}"
-    )
+    return f"{who} {did} {right}, {why}, {between}"
 
 
 def _right(case: Case, kinds: Mapping[str, Kind]) -> str:
@@ -146,10 +155,10 @@ def unbroken(approved: ApprovedPlan) -> ApprovedPlan:
     """
     chosen = {action.id for action in approved.actions}
     gone: dict[str, str] = {}
-    for missing, ids in _halves(approved.plan, chosen):
+    for rule, missing, ids in _halves(approved.plan, chosen):
         reason = (
-            f"guardrail {BAD_MOMENT}: it goes together with {missing[:12]}, which is not approved; approve "
-            "all of them or none"
+            f"guardrail {rule}: it goes together with {missing[:12]}, which is {approved.absence(missing)}; "
+            "approve all of them or none"
         )
         gone.update((ident, reason) for ident in ids & chosen)
     if not gone:
@@ -168,13 +177,18 @@ def unbroken(approved: ApprovedPlan) -> ApprovedPlan:
     )
 
 
-def _halves(plan: Plan, chosen: set[str]) -> Iterator[tuple[str, set[str]]]:
-    """Knots of which a part is missing: the missing action, and all that go with it."""
-    knots: dict[str, set[str]] = {}
-    for violation in plan.violations:
-        if violation.rule == BAD_MOMENT:
-            knots.setdefault(violation.text, set()).update(violation.actions)
-    for ids in knots.values():
+def _halves(plan: Plan, chosen: set[str]) -> Iterator[tuple[str, str, set[str]]]:
+    """Knots of which a part is missing: the rule, the missing action, and all that go with it."""
+    for (rule, _), ids in shown(plan).items():
         missing = sorted(ids - chosen)
         if missing and len(missing) < len(ids):
-            yield missing[0], ids
+            yield rule, missing[0], ids
+
+
+def shown(plan: Plan) -> Mapping[tuple[str, str], set[str]]:
+    """The actions of every knot that a plan tells, by rule and text."""
+    knots: dict[tuple[str, str], set[str]] = {}
+    for violation in plan.violations:
+        if violation.rule in (BAD_MOMENT, IN_PART):
+            knots.setdefault((violation.rule, violation.text), set()).update(violation.actions)
+    return knots

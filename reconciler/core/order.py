@@ -140,7 +140,12 @@ class _Weighing:
         whole = [
             self._needing(number, found.keeps, found.cuts, found.chain) for number in range(len(self.actions))
         ]
-        firm = {number: {*self.musts.get(number, ()), *found.keeps.get(number, ())} for number in found.cuts}
+        firm = {
+            number: {
+                each for needs in (self.musts, found.keeps, found.chain) for each in needs.get(number, ())
+            }
+            for number in found.cuts
+        }
         return Order(
             actions=_in_line(whole),
             knots=tuple(self._knot(knot, whole) for knot in found.knots),
@@ -165,7 +170,7 @@ class _Weighing:
     def _out(self, planned: int) -> set[int]:
         """What is not for this plan, and everything that needs some of it."""
         followers: dict[int, list[int]] = {}
-        for needs in (self.found.keeps, self.musts):
+        for needs in (self.found.keeps, self.found.cuts, self.found.chain, self.musts):
             for number, firsts in needs.items():
                 for first in firsts:
                     followers.setdefault(first, []).append(number)
@@ -184,10 +189,12 @@ class _Weighing:
 
     def _reason(self, number: int, planned: int) -> str:
         firsts = [self.actions[each] for each in sorted(self.found.keeps.get(number, ())) if each >= planned]
-        if not firsts:
-            return "waits for what follows in the next stage"
-        replaced = f"{firsts[0].attribute.principal} on {firsts[0].address}"
-        return f"stays until what replaces it is there: {replaced}"
+        if firsts:
+            return f"stays until what replaces it is there: {_who_where(firsts[0])}"
+        cuts = sorted(self.found.cuts.get(number, ()))
+        if cuts:
+            return f"waits until somebody whom it would let in has left: {_who_where(self.actions[cuts[0]])}"
+        return "waits for what follows in the next stage"
 
     def _knot(self, knot: Sequence[int], whole: Sequence[Action]) -> Knot:
         about = [rule for rule in self.rules.cases if not rule.actions().isdisjoint(knot)]
@@ -201,6 +208,7 @@ class _Weighing:
                 )
                 for first, following, broken in moments(knot, about, self.found.chain[knot[0]])
             ],
+            shortest=self.found.roundabout.isdisjoint(knot),
             sure=self.found.unsure.isdisjoint(knot) and not any(rule.unknown for rule in about),
         )
 
@@ -208,9 +216,14 @@ class _Weighing:
         return Broken(
             case=self.rules.cases[rule],
             kept=rule.kept,
-            people=self.rules.people[rule],
+            rights=self.rules.people[rule],
+            examples=tuple(self.rules.examples[rule]),
             unknown=bool(rule.unknown),
         )
+
+
+def _who_where(action: Action) -> str:
+    return f"{action.attribute.principal or action.attribute.role} on {action.address}"
 
 
 def _waiting(action: Action, reason: str) -> Blocked:
@@ -256,7 +269,7 @@ def _founded(ordered: Sequence[Action], kinds: Mapping[str, Kind]) -> list[Actio
     for action in ordered:
         place = surroundings.get(action.address)
         if place is None:
-            place = surroundings[action.address] = _Surroundings(kinds[action.address.kind].first)
+            place = surroundings[action.address] = _Surroundings(kinds[action.address.kind])
         place.add(action)
     moving = _moving(ordered, kinds)
     return [
@@ -291,8 +304,10 @@ def _moving(ordered: Sequence[Action], kinds: Mapping[str, Kind]) -> dict[str, f
 class _Surroundings:
     """The actions of one address, indexed by what others of the same address may need of them."""
 
-    def __init__(self, first: str) -> None:
-        self.first = first
+    def __init__(self, kind: Kind) -> None:
+        self.first = kind.first
+        self.by_path = kind.passage is not None
+        """Whether it is found by its name alone, so that it is written to under its new one."""
         self.founding: dict[str, str] = {}
         """Role (`exists`, `name`, the kind's first role) to the id of its widening action."""
         self.narrowing: list[str] = []
@@ -308,10 +323,13 @@ class _Surroundings:
         """What must be verified first; what rests on a thing is narrowed before the thing itself goes."""
         if action.verb in WIDENING:
             return frozenset(self._founding(action.attribute.role)) if self.founding else NOBODY
+        renamed = NOBODY
+        if self.by_path and "name" in self.founding:
+            renamed = frozenset({self.founding["name"]})
         leaving = action.verb is Verb.REVOKE and action.attribute.role == self.first
         if leaving or action.verb is Verb.DELETE:
-            return frozenset(self.narrowing) - {action.id}
-        return NOBODY
+            return renamed | frozenset(self.narrowing) - {action.id}
+        return renamed
 
     def _founding(self, role: str) -> Iterator[str]:
         for founding in (EXISTS, "name", self.first):

@@ -161,5 +161,13 @@ class ApprovedPlan:
     """By action id, the approval that carries it."""
     sought: frozenset[str] = frozenset()
     """Ids of planned actions that somebody asked for, be it that they were refused or have moved since."""
+    outside: frozenset[str] = frozenset()
+    """Ids of planned actions that were approved, and that a saved plan does not hold."""
     remarks: Mapping[str, str] = field(default_factory=dict)
     """By action id, what has to be known of it once it is done."""
+
+    def absence(self, ident: str) -> str:
+        """Why a planned action is not among these, in words that follow "which is"."""
+        if any(outcome.action == ident for outcome in self.refused):
+            return "refused"
+        return "outside the saved plan" if ident in self.outside else "not approved"

@@ -116,7 +116,10 @@ class Rule(NamedTuple):
         """Whether it is broken, or may be, once exactly these actions are done."""
         if self.unknown:
             return not self.unknown.isdisjoint(done) and not self.unknown.issubset(done)
-        return self.kept is not any(route.is_open(done) for route in self.routes)
+        for adds, removals in self.routes:
+            if adds.issubset(done) and removals.isdisjoint(done):
+                return not self.kept
+        return self.kept
 
     def is_harmed_by(self, action: int) -> bool:
         """Whether doing this action may ever break it."""

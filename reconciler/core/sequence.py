@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.knots import Knot
+from reconciler.core.knots import Knot, Tied, weight
 from reconciler.core.routes import Rule
 
 STATES = 4_000
 """States of one part that are looked at before it counts as one without a good order."""
-TRIES = 400_000
-"""Steps that are tried in the search of one part; each takes some microseconds."""
+EFFORT = 1_000_000
+"""Routes that are looked at in the search of one part; each takes some microseconds."""
 ROUNDS = 32
-"""Whole passes that begin anew with what the last one left."""
+"""Times that passes begin anew with what was left the last time."""
+PASSES = 4
+"""Passes over the same actions that are reckoned with each time."""
 
 Musts = Mapping[int, Collection[int]]
 """By action, those that must be done before it whatever the rules say."""
@@ -37,6 +39,8 @@ class Arranged:
     """By action of a knot, what goes before it."""
     knots: list[tuple[int, ...]] = field(default_factory=list)
     """Actions for which no good order was found, each in the order of the shortest bad moment."""
+    roundabout: set[int] = field(default_factory=set)
+    """Actions of knots for which there may be an order with a shorter bad moment."""
     unsure: set[int] = field(default_factory=set)
     """Actions of knots for which there may be a good order: the search ended before all were looked at."""
 
@@ -64,6 +68,7 @@ class _Search:
                 self.touched.setdefault(action, []).append(number)
                 if rule.is_harmed_by(action):
                     self.harmful.add(action)
+        self.weights: dict[int, int] = {}
         involved = self._involved()
         self.order = [action for action in order if action in involved]
         self.rank = {action: place for place, action in enumerate(self.order)}
@@ -106,7 +111,8 @@ class _Search:
     def _anew(self, part: Sequence[int], left: Sequence[int]) -> list[int] | None:
         """A good order of a part by beginning with what was left the last time, pass after pass."""
         order = list(part)
-        for _ in range(ROUNDS):
+        effort = sum(self.weight(action) for action in part)
+        for _ in range(min(ROUNDS, EFFORT // (effort * PASSES))):
             late = set(left)
             order = [*left, *(action for action in order if action not in late)]
             chosen = self.pass_through(order, set())
@@ -115,6 +121,13 @@ class _Search:
             done = set(chosen)
             left = [action for action in order if action not in done]
         return None
+
+    def weight(self, action: int) -> int:
+        """How many routes are looked at to see whether an action may go."""
+        known = self.weights.get(action)
+        if known is None:
+            known = self.weights[action] = weight(action, self.rules, self.touched)
+        return known
 
     def pass_through(self, actions: Iterable[int], done: set[int]) -> list[int]:
         """Do whatever can be done, pass after pass, until nothing moves; what was done, in order."""
@@ -168,7 +181,7 @@ class _Search:
         seen: set[frozenset[int]] = set()
         done: set[int] = set()
         chosen: list[int] = []
-        tries = 0
+        effort = 0
         stack = [self._steps(part, done)]
         while stack:
             action = next(stack[-1], None)
@@ -177,11 +190,11 @@ class _Search:
                 if chosen:
                     done.discard(chosen.pop())
                 continue
-            tries += len(part) - len(done)
+            effort += self.weight(action)
             state = frozenset(done | {action})
             if state in seen:
                 continue
-            if len(seen) >= STATES or tries > TRIES:
+            if len(seen) >= STATES or effort > EFFORT:
                 return None, False
             seen.add(state)
             done.add(action)
@@ -207,44 +220,59 @@ class _Search:
                 yield action
 
     def _explain(self, good: Sequence[int], left: Sequence[int]) -> None:
-        """Say what each action of a good beginning needs, and chain up what is left."""
+        """Say what each action of a good beginning needs, and tie up what is left."""
         done: set[int] = set()
-        place = {action: number for number, action in enumerate(good)}
+        self._justify(good, done)
+        for part in self._parts(left):
+            knot = Knot(part, done, self.rules, self.touched, self.musts).order()
+            self._tie(knot, done)
+            done.update(knot.core)
+            self._justify(knot.rest, done)
+
+    def _justify(self, good: Sequence[int], done: set[int]) -> None:
+        """Say what each of these needs of what is done before it, in order."""
         for action in good:
             done.add(action)
             keeps, cuts = set[int](), set[int]()
             for number in self.touched.get(action, ()):
                 _keep(self.rules[number], action, done, keeps)
             for number in self.touched.get(action, ()):
-                _cut(self.rules[number], action, done, cuts, place)
+                _cut(self.rules[number], action, done, cuts, self.rank)
             keeps -= {action, *self.musts.get(action, ())}
             if keeps:
                 self.found.keeps[action] = keeps
             if cuts:
                 self.found.cuts[action] = cuts
-        for part in self._parts(left):
-            knot = Knot(part, done, self.rules, self.touched, self.musts).shortest()
-            rules = {number for action in knot for number in self.touched.get(action, ())}
-            first = {each for number in rules for each in self.rules[number].actions() if each in place}
-            self.found.knots.append(tuple(knot))
-            for before, action in zip((None, *knot), knot, strict=False):
-                self.found.chain[action] = first if before is None else {before}
+
+    def _tie(self, knot: Tied, done: Collection[int]) -> None:
+        """A core goes step by step; what can go after it without harm waits for the last of it."""
+        if not knot.core:
+            return
+        rules = {number for action in knot.core for number in self.touched.get(action, ())}
+        first = {each for number in rules for each in self.rules[number].actions() if each in done}
+        self.found.knots.append(tuple(knot.core))
+        for before, action in zip((None, *knot.core), knot.core, strict=False):
+            self.found.chain[action] = first if before is None else {before}
+        for action in knot.rest:
+            self.found.chain[action] = {knot.core[-1]}
+        if not knot.shortest:
+            self.found.roundabout.update(knot.core)
 
 
-def _keep(rule: Rule, action: int, done: set[int], needs: set[int]) -> None:
+def _keep(rule: Rule, action: int, done: Collection[int], needs: set[int]) -> None:
     """Add what an action that takes something away needs, given what was done up to and with it."""
     if rule.kept and any(action in route.removals for route in rule.routes):
         open_ = [route for route in rule.routes if route.is_open(done)]
         needs |= min(open_, key=lambda route: len(route.adds - needs - {action})).adds
 
 
-def _cut(rule: Rule, action: int, done: set[int], needs: set[int], place: Mapping[int, int]) -> None:
+def _cut(rule: Rule, action: int, done: set[int], needs: set[int], rank: Mapping[int, int]) -> None:
     """Add what an action that gives something needs, so that no route opens with it."""
     if rule.kept or not any(action in route.adds for route in rule.routes):
         return
     for route in rule.routes:
         if route.adds <= done and route.removals.isdisjoint({action, *needs}):
-            needs.add(min(route.removals & done, key=place.__getitem__))
+            needs.add(min(route.removals & done, key=rank.__getitem__))
 
 
 def moments(

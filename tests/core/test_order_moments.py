@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.approval import approve
 from reconciler.core.chosen import Ground, consented
-from reconciler.core.moments import BAD_MOMENT, violations
+from reconciler.core.moments import BAD_MOMENT, IN_PART, violations
 from reconciler.core.order import Order, arrange
 from reconciler.core.plan import Action, Plan
 from tests.core.courts import court
@@ -46,8 +46,8 @@ def ordered(motion: Motion) -> Order:
     return arrange(motion.actions, KINDS, motion.wanted, motion.live)
 
 
-def knotted(found: Order) -> set[str]:
-    return {action.id for knot in found.knots for action in knot.actions}
+def knots(found: Order) -> list[set[str]]:
+    return [{action.id for action in knot.actions} for knot in found.knots]
 
 
 @each_estate
@@ -57,11 +57,10 @@ def test_no_order_that_heeds_needs_has_a_bad_moment(drawn: Draw, data: st.DataOb
     motion = data.draw(drawn(8))
     found = ordered(motion)
     assert sorted(each.id for each in found.actions) == sorted(each.id for each in motion.actions)
-    knot = knotted(found)
-    free = [each for each in found.actions if each.id not in knot]
-    assert not any(set(each.needs) & knot for each in free), "nothing waits for what may be refused"
-    for done in subsets(free):
-        assert bad(motion, done) == NOTHING, [str((a.verb, a.address, a.attribute)) for a in done]
+    for done in subsets(found.actions):
+        ids = {each.id for each in done}
+        if all(ids.issuperset(each) or ids.isdisjoint(each) for each in knots(found)):
+            assert bad(motion, done) == NOTHING, [str((a.verb, a.address, a.attribute)) for a in done]
 
 
 @each_estate
@@ -123,7 +122,8 @@ def test_no_part_of_a_plan_has_a_bad_moment_without_consent(drawn: Draw, data: s
     assert all("guardrail bad-moment" in reason for reason in refused.values())
     ids = {each.id for each in chosen}
     firm = {each.id: set(each.needs) - (found.lenient.get(each.id, frozenset()) - ids) for each in chosen}
-    assert all(firm[each.id] <= set(each.needs) for each in part.actions), "all else is only added to"
+    held_up = [each for each in part.actions if firm[each.id] - ids]
+    assert all(set(each.needs) - ids for each in held_up), "it goes on waiting for what nobody approved"
     sent: list[Action] = []
     for each in part.actions:
         if set(each.needs) <= {one.id for one in sent}:
@@ -149,5 +149,25 @@ def test_with_consent_to_bad_moments_all_that_is_approved_goes(drawn: Draw, data
         violations=tuple(violations(found.knots, KINDS)),
     )  # fmt: skip
     ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
-    part = consented(plan, lambda plan: approve(plan, court(chosen, {BAD_MOMENT: "agreed"})), ground)
+    part = consented(
+        plan, lambda plan: approve(plan, court(chosen, {BAD_MOMENT: "agreed", IN_PART: "agreed"})), ground
+    )
     assert {each.id for each in part.actions} == whole
+
+
+@each_estate
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_part_is_refused_only_where_it_has_no_good_order(drawn: Draw, data: st.DataObject) -> None:
+    motion = data.draw(drawn(7))
+    found = ordered(motion)
+    if found.knots:
+        return
+    chosen = data.draw(parts(found.actions))[:6]
+    plan = Plan(environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions)
+    ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
+    part = consented(plan, lambda plan: approve(plan, court(chosen)), ground)
+    if part.refused:
+        held_up = {each.id for each in part.actions if set(each.needs) - {one.id for one in chosen}}
+        sent = [each for each in chosen if each.id not in held_up]
+        assert not has_good_order(replace(motion, after=motion.state(sent), actions=sent))

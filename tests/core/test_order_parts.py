@@ -9,12 +9,12 @@ from datetime import date
 from reconciler.core.approval import approve, narrowed
 from reconciler.core.chosen import Ground, consented
 from reconciler.core.diff import diff
-from reconciler.core.model import Attribute, Live
-from reconciler.core.moments import BAD_MOMENT, violations
+from reconciler.core.model import Address, Attribute, Identity, Live, Presence, Verb, Wanted
+from reconciler.core.moments import BAD_MOMENT, IN_PART, violations
 from reconciler.core.order import Order, arrange
 from reconciler.core.plan import ApprovedPlan, Plan, Violation
 from tests.core.courts import court
-from tests.core.estates import frame, known_identity
+from tests.core.estates import HERE, frame, known_identity
 from tests.core.moving import EXISTS, KINDS, Motion, State, folder, group, motion, scope, way
 from tests.core.test_order_cases import ANA, BO, CROSSING, access, acl, of, passes, words
 
@@ -59,20 +59,24 @@ def test_the_whole_plan_goes_as_it_was_ordered() -> None:
 
 def test_a_part_with_a_bad_moment_of_its_own_is_refused_without_consent_to_it() -> None:
     half = part(LOSING_T, WITHOUT_T)
-    assert [words(each) for each in half.actions] == [f"grant {ANA} on g0"]
-    assert len(half.refused) == len(WITHOUT_T) - 1
+    assert {words(each) for each in half.actions} == {f"grant {ANA} on g0", f"revoke {ANA} on g1"}
+    assert len(half.refused) == 4, "and one waits for these"
     [reason] = {each.reason for each in half.refused}
-    assert "no order of these 5 approved actions is without a bad moment" in reason
+    assert "no order of these 4 approved actions is without a bad moment" in reason
     assert f"{BO} lacks read on databricks/ws/secret-scope/t" in reason
     left_out = next(each for each in half.plan.actions if each.address == T)
     assert f"Approve revoke group:g0 on {T} ({left_out.id[:12]}) and 1 more there as well" in reason
 
 
 def test_the_same_part_goes_as_a_whole_where_the_moment_is_agreed_to() -> None:
-    half = part(LOSING_T, WITHOUT_T, {BAD_MOMENT: "nobody works on Sundays"})
+    half = part(LOSING_T, WITHOUT_T, {IN_PART: "nobody works on Sundays"})
     assert {words(each) for each in half.actions} == set(WITHOUT_T) and not half.refused
-    given = {half.consents[each.id].overrides.get(BAD_MOMENT) for each in half.actions[1:]}
-    assert given == {"nobody works on Sundays"}, "and the record says so"
+    given = {half.consents[each.id].overrides.get(IN_PART) for each in half.actions}
+    assert given == {None, "nobody works on Sundays"}, "and the record says so"
+    [remark] = half.remarks.values()
+    assert remark.startswith(f"{BO} lacks read on {T}, which he holds before and after, between"), (
+        "and the outcome"
+    )
 
 
 def test_the_bridge_that_is_named_is_one() -> None:
@@ -183,3 +187,114 @@ def test_a_grant_waits_for_a_removal_that_was_approved_and_has_moved() -> None:
         half = consented(plan, kept, ground)
         [granted] = half.actions
         assert granted.needs == (removal.id,) and not half.remarks
+
+
+def swapped(first: str, second: str, kept: str, taken: str) -> tuple[State, State]:
+    """The crossing swap of two other groups and scopes."""
+    names = {"g0": first, "g1": second, "s": taken, "t": kept}
+
+    def renamed(state: State) -> State:
+        return {
+            replace_name(address, names): {
+                Attribute(fact.role, rename(fact.principal, names)): value for fact, value in facts.items()
+            }
+            for address, facts in state.items()
+        }
+
+    return renamed(BEFORE), renamed(AFTER)
+
+
+def rename(principal: str, names: Mapping[str, str]) -> str:
+    kind, _, name = principal.partition(":")
+    return f"{kind}:{names.get(name, name)}" if kind == "group" else principal
+
+
+def replace_name(address: Address, names: Mapping[str, str]) -> Address:
+    return address._replace(locator=names.get(address.locator, address.locator))
+
+
+def test_consent_to_a_moment_that_was_shown_is_none_to_another() -> None:
+    other_before, other_after = swapped("g5", "g6", "t2", "s2")
+    moved = motion({**BEFORE, **other_before}, {**AFTER, **other_after, scope("t2"): acl()})
+    found = arrange(moved.actions, KINDS, moved.wanted, moved.live)
+    [knot] = found.knots
+    shown = {words(each) for each in knot.actions}
+    chosen = [words(each) for each in found.actions if not words(each).endswith(" on t2")]
+    half = part(moved, chosen, {BAD_MOMENT: "they swap g0 and g1, as the plan shows"})
+    sent = {words(each) for each in half.actions}
+    assert shown <= sent
+    assert half.refused and all("guardrail bad-moment-in-part" in each.reason for each in half.refused)
+    assert not any(word.endswith((" on s2", "revoke user:bo on g5")) for word in sent)
+
+
+def test_only_what_leads_through_the_moment_needs_consent_and_the_rest_waits_for_it() -> None:
+    """Readers of s of their own, who are in the group that comes to hold it, lose theirs once it does."""
+    readers = [f"r{n}" for n in range(5)]
+    more = {Attribute("member", f"user:{who}"): "member" for who in readers}
+    own = {Attribute("acl", f"user:{who}"): "READ" for who in readers}
+    before = {**BEFORE, group("g0"): BEFORE[group("g0")] | more, scope("s"): BEFORE[scope("s")] | own}
+    after = {**AFTER, group("g0"): AFTER[group("g0")] | more}
+    moved = motion(before, after)
+    found = arrange(moved.actions, KINDS, moved.wanted, moved.live)
+    [knot] = found.knots
+    assert len(found.actions) == 11 and len(knot.actions) == 4
+    revokes = [each for each in found.actions if words(each).startswith("revoke user:r")]
+    assert all(knot.actions[-1].id in each.needs for each in revokes)
+    half = part(
+        moved, [words(each) for each in knot.actions] + [f"grant {ANA} on g0"], {BAD_MOMENT: "agreed"}
+    )
+    assert len(half.actions) == 5 and not half.refused
+
+
+def test_an_old_consent_to_the_opposite_holds_nothing_up() -> None:
+    found = arrange(STALE.actions, KINDS, STALE.wanted, STALE.live)
+    plan = Plan(environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions)
+    grant = next(each for each in found.actions if each.address == scope("s"))
+    removal = next(each for each in found.actions if each is not grant)
+    joining = replace(removal, verb=Verb.GRANT, before=(None,), after="member")
+    ground = Ground(kinds=KINDS, wanted=STALE.wanted, live=STALE.live, lenient=found.lenient)
+    half = consented(plan, lambda whole: approve(whole, court([grant, joining])), ground)
+    assert [each.needs for each in half.actions] == [()] and half.remarks
+
+
+def test_what_a_saved_plan_leaves_out_is_not_called_unapproved() -> None:
+    found = arrange(STALE.actions, KINDS, STALE.wanted, STALE.live)
+    plan = Plan(environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions)
+    grant = next(each for each in found.actions if each.address == scope("s"))
+    saved = replace(plan, actions=(grant,))
+    ground = Ground(kinds=KINDS, wanted=STALE.wanted, live=STALE.live, lenient=found.lenient)
+    half = consented(plan, lambda whole: narrowed(approve(whole, court(found.actions)), saved, ()), ground)
+    [remark] = half.remarks.values()
+    assert "was to come first and is outside the saved plan" in remark
+
+
+def test_what_would_let_in_somebody_who_leaves_in_the_next_stage_waits_for_it() -> None:
+    """Ana leaves g0 once the new group that replaces it is there; until then g0 is given nothing more."""
+    live = motion({group("g0"): of(ANA, BO), T: acl(g0="READ"), scope("s"): acl()}, {}).live
+    new = {EXISTS: "present", Attribute("acl", "group:g0"): "READ", Attribute("acl", "group:new"): "READ"}
+    states = {group("new"): of(ANA), group("g0"): of(BO), T: new, scope("s"): acl(g0="READ")}
+    wanted = [
+        Wanted(address=address, tenant="t", source=HERE, grants=facts, adopted=True)
+        for address, facts in states.items()
+    ]
+    planned = Identity(principal="group:new", presence=Presence.PLANNED, object_id="")
+    known = {name: known_identity(name) for name in (ANA, BO, "group:g0")} | {"group:new": planned}
+    drift = diff(wanted, live, replace(frame(*known, **known), kinds=KINDS))
+    found = arrange(drift.actions, KINDS, wanted, live, drift.blocked)
+    assert [words(each) for each in found.actions] == ["create  on new"]
+    reasons = {each.address: each.reason for each in found.waiting}
+    assert reasons[scope("s")] == (
+        f"waits until somebody whom it would let in has left: {ANA} on entra/corp/group/g0"
+    )
+
+
+def test_a_folder_that_is_renamed_is_narrowed_under_its_new_name() -> None:
+    old, new = folder("c/a/old"), folder("c/a/new")
+    live = motion({old: access(ana="r-x", bo="r-x")}, {}).live
+    wanted = [
+        Wanted(address=new, tenant="t", source=HERE, grants=access(ana="r-x"), adopted=True, was=old.locator)
+    ]
+    known = {name: known_identity(name) for name in (ANA, BO)}
+    drift = diff(wanted, live, replace(frame(*known, **known), kinds=KINDS))
+    moving, revoke = arrange(drift.actions, KINDS, wanted, live).actions
+    assert moving.attribute.role == "name" and revoke.needs == (moving.id,)

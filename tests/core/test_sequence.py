@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from reconciler.core import knots
 from reconciler.core import sequence as searching
 from reconciler.core.routes import Route, Rule, minimal, rule
 from reconciler.core.sequence import Musts, sequence
@@ -71,15 +72,18 @@ def test_any_order_that_heeds_what_was_found_is_good() -> None:
         found = sequence(ACTIONS, rules, musts)
         knotted = {action for knot in found.knots for action in knot}
         needs = {
-            action: {*musts.get(action, ()), *found.keeps.get(action, ()), *found.cuts.get(action, ())}
+            action: {each for needs in reasons for each in needs.get(action, ())}
+            for reasons in [(musts, found.keeps, found.cuts, found.chain)]
             for action in ACTIONS
         }
-        free = [action for action in ACTIONS if action not in knotted]
-        assert not any(needs[action] & knotted for action in free if not musts.get(action, set()) & knotted)
-        for size in range(len(free) + 1):
-            for chosen in combinations(free, size):
-                if all(needs[action] <= set(chosen) for action in chosen):
-                    assert not any(each.broken(set(chosen)) for each in rules)
+        for size in range(len(ACTIONS) + 1):
+            for chosen in map(set, combinations(ACTIONS, size)):
+                whole = all(chosen.issuperset(knot) or chosen.isdisjoint(knot) for knot in found.knots)
+                if whole and all(needs[action] <= chosen for action in chosen):
+                    assert not any(each.broken(chosen) for each in rules)
+                elif chosen.isdisjoint(knotted):
+                    missing = {need for action in chosen for need in needs[action]} - chosen
+                    assert missing, "whatever it was that is broken, something in it was not waited for"
 
 
 def test_a_search_that_ends_early_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +109,14 @@ def test_an_early_mistake_among_many_actions_is_mended() -> None:
     assert found.cuts[0] == {3}
 
 
+def test_a_moment_that_may_not_be_the_shortest_is_not_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules, musts = next(each for each in PROBLEMS if sequence(ACTIONS, *each).knots)
+    assert not sequence(ACTIONS, rules, musts).roundabout
+    monkeypatch.setattr(knots, "LARGE", 1)
+    found = sequence(ACTIONS, rules, musts)
+    assert found.roundabout == {action for knot in found.knots for action in knot}
+
+
 def _route(adds: set[int], removals: set[int]) -> Route:
     return Route(frozenset(adds), frozenset(removals))
 
@@ -113,11 +125,14 @@ def test_the_moment_of_a_knot_is_as_short_as_can_be() -> None:
     for rules, musts in PROBLEMS:
         found = sequence(ACTIONS, rules, musts)
         knotted = {action for knot in found.knots for action in knot}
-        free = [action for action in ACTIONS if action not in knotted]
-        for knot in found.knots:
-            about = [each for each in rules if not each.actions().isdisjoint(knot)]
-            lengths = [badness([*free, *order], about) for order in permutations(knot) if heeds(order, musts)]
-            assert badness([*free, *knot], about) == min(lengths)
+        follow = {action for action in found.chain if action not in knotted}
+        free = [action for action in ACTIONS if action not in knotted | follow]
+        if len(found.knots) != 1:
+            continue
+        [knot] = found.knots
+        left = [*knot, *follow]
+        lengths = [badness([*free, *order], rules) for order in permutations(left) if heeds(order, musts)]
+        assert badness([*free, *knot], rules) == min(lengths)
 
 
 def heeds(order: Sequence[int], musts: Musts) -> bool:
