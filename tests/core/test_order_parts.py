@@ -16,7 +16,7 @@ from reconciler.core.plan import ApprovedPlan, Plan, Violation
 from tests.core.courts import court
 from tests.core.estates import HERE, frame, known_identity
 from tests.core.moving import EXISTS, KINDS, Motion, State, folder, group, motion, scope, way
-from tests.core.test_order_cases import ANA, BO, CROSSING, access, acl, of, passes, words
+from tests.core.test_order_cases import ANA, BO, CROSSING, G1, access, acl, of, passes, words
 
 BEFORE, AFTER = CROSSING
 T = scope("t")
@@ -298,3 +298,16 @@ def test_a_folder_that_is_renamed_is_narrowed_under_its_new_name() -> None:
     drift = diff(wanted, live, replace(frame(*known, **known), kinds=KINDS))
     moving, revoke = arrange(drift.actions, KINDS, wanted, live).actions
     assert moving.attribute.role == "name" and revoke.needs == (moving.id,)
+
+
+def test_what_a_whole_plan_needs_does_not_stand_in_the_way_of_a_part() -> None:
+    """In the whole ana loses s, and leaves g1 before g0 is given it; in the part she stays in g0."""
+    before = {group("g0"): of(G1, ANA, BO), group("g1"): of(ANA), scope("s"): acl(g1="WRITE")}
+    after = {group("g0"): of(G1), group("g1"): of(BO), scope("s"): acl(g1="WRITE", g0="MANAGE", ana="READ")}
+    moved = motion(before, after)
+    chosen = [f"grant {BO} on g1", f"grant {ANA} on s", f"revoke {ANA} on g1", "grant group:g0 on s"]
+    half = part(moved, chosen)
+    assert not half.refused
+    needs = {words(each): each.needs for each in half.actions}
+    ids = {words(each): each.id for each in half.actions}
+    assert ids["grant group:g0 on s"] in needs[f"revoke {ANA} on g1"]

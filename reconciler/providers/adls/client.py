@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 from reconciler.core.secrecy import without
 from reconciler.providers.adls.client_signing import READS, signing_transport
+from reconciler.providers.adls.whole import is_json, is_listing
 from reconciler.providers.client_credential import AwaitableCredential
 from reconciler.providers.contract import BeforeSend, unguarded
 from reconciler.providers.identity import refusal
@@ -52,9 +53,9 @@ asked for in these requests alone, as the rest is proven under the older one."""
 PAGE = 5_000
 """Entries of one listing answer at most (Microsoft docs: List Blobs, Path - List)."""
 LIMITS = {"storage": Limit(20_000, 1.0), "arm": Limit(250, 10.0)}
-"""Requests a second of an account where the region is not one of the larger ones (Microsoft docs:
-scalability targets for standard storage accounts), and a principal's reads of a subscription (Microsoft
-docs: throttling of Resource Manager requests, a bucket of 250 that gains 25 a second)."""
+"""Requests a second of an account where the region is not one of the larger ones (scalability targets for
+standard storage accounts), and a principal's reads of a subscription (throttling of Resource Manager
+requests, a bucket of 250 that gains 25 a second); both Microsoft docs."""
 CONNECTIONS = 64
 
 
@@ -312,7 +313,7 @@ class LakeReader:
         query |= {"directory": directory} if directory else {}
         query |= {"continuation": continuation} if continuation else {}
         url = f"{self.endpoints.dfs}/{container}?{urlencode(query, quote_via=quote, safe='')}"
-        answer = await self._storage("GET", url, whole=_is_json)
+        answer = await self._storage("GET", url, whole=is_json)
         try:
             found = [
                 {key: str(value) for key, value in path.items()} for path in json.loads(answer.body)["paths"]
@@ -331,7 +332,7 @@ class LakeReader:
         if not url.startswith(f"{arm}/"):
             # Whoever follows it would hand the token to a stranger.
             raise Lost(f"the next page is on {_host(url)}, not on {_host(arm)}")
-        answer = await self.wire.send("arm", _arm_scope(arm), "GET", url, whole=_is_json)
+        answer = await self.wire.send("arm", _arm_scope(arm), "GET", url, whole=is_json)
         try:
             return json.loads(answer.body)
         except (ValueError, RecursionError) as error:
@@ -353,19 +354,6 @@ class LakeReader:
     ) -> Answer:
         said = {"x-ms-version": version}
         return await self.wire.send("storage", STORAGE_SCOPE, method, url, said, whole)
-
-
-def is_listing(body: bytes) -> bool:
-    """Whether a blob listing came to its end: XML that is cut short lacks what closes it."""
-    return body.rstrip().endswith(b"</EnumerationResults>")
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def uncertain(answer: Answer) -> bool:

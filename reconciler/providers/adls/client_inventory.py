@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
-from reconciler.providers.adls.client import STORAGE_SCOPE, STORAGE_VERSION, Refused, Wire, is_listing
+from reconciler.providers.adls.client import STORAGE_SCOPE, STORAGE_VERSION, Refused, Wire
 from reconciler.providers.adls.inventory.faults import Flaw, InventoryFault
 from reconciler.providers.adls.inventory.manifest import InventoryFile
 from reconciler.providers.adls.inventory.runs import Blob, Candidate, Run, Wanted, candidates
 from reconciler.providers.adls.inventory.source import LocalFile, Progress
+from reconciler.providers.adls.whole import is_listing
 from reconciler.providers.transport import Answer, Lost
 
 RANGE = 8 << 20
