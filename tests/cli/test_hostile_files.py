@@ -157,7 +157,7 @@ def test_hostile_names_in_the_store(approved: Desk) -> None:
 
 
 TAMPERED: dict[str, tuple[bytes, bytes]] = {
-    "an announced action of other words": (b'"role":"member"', b'"role":"owner"'),
+    "an announced action of other words": (b'"role":"access"', b'"role":"default"'),
     "a hostile reason": (b'"event":"announced"', b'"event":"\\u001b[31m\\n::error::x"'),
     "a hostile environment": (b'"environment":"test"', b'"environment":"\\u001b[31m\\n::error::x"'),
     "a hostile time": (b'"at":"2026', b'"at":"\\u202e::error::2026'),
