@@ -20,6 +20,8 @@ WAYS = 64
 """Of a tree whose paths differ, ways in which one person may come by one right that are looked at."""
 GATES = 4
 """Changing places on the way to a thing of which every choice is looked at; of more, up to two, and all."""
+EXAMPLES = 3
+"""Cases of one rule that are kept to tell of it."""
 STRANGER_ALONE = "user:"
 STRANGER = ""
 """Somebody of whom nothing is known but that they may be in groups whose members are not."""
@@ -36,16 +38,23 @@ class Case(NamedTuple):
 
 @dataclass(slots=True)
 class Rules:
-    """Every rule of a plan once, with somebody whom it is about."""
+    """Every rule of a plan once, with some of those whom it is about."""
 
     cases: dict[Rule, Case] = field(default_factory=dict)
+    """The first example of each; the order of rules is that in which they are found."""
+    examples: dict[Rule, list[Case]] = field(default_factory=dict)
+    """A few cases of each, no two of the same person on the same target, in the order of targets."""
     people: dict[Rule, int] = field(default_factory=dict)
-    """For how many people and rights it is made."""
+    """For how many pairs of a person and a right it is made: one person may count several times."""
 
     def add(self, found: Rule, case: Case) -> None:
-        """Keep it, and the first case of it."""
-        self.cases.setdefault(found, case)
+        """Keep it, and the first few cases of it."""
         self.people[found] = self.people.get(found, 0) + 1
+        if found not in self.cases:
+            self.cases[found] = case
+        examples = self.examples.setdefault(found, [])
+        if len(examples) < EXAMPLES and all(each[:2] != case[:2] for each in examples):
+            examples.append(case)
 
 
 class _Edge(NamedTuple):

@@ -376,7 +376,7 @@ class Holdings:
                 elif child not in inside:
                     inside.add(child)
                     queue.append(child)
-        numbers = [self._number_of(person) for person in people]
+        numbers = [self._number_of(person) for person in sorted(people)]
         flags = bytearray(max(numbers, default=0) // 8 + 1)
         for number in numbers:
             flags[number >> 3] |= 1 << (number & 7)
