@@ -69,10 +69,11 @@ Line = Mapping[str, Entry]
 def simple(actions: Sequence[Action], kinds: Mapping[str, Kind]) -> bool:
     """Whether no two of these actions can concern the same right of the same person, seen at a glance."""
     names = {action.address.kind for action in actions}
-    for name in names:
-        kind = kinds[name]
-        if name == GROUP or kind.passage or (kind.below and kind.below[0] in names):
-            return False
+    ways = {name for kind in kinds.values() if kind.passage for name in (kind.name, *kind.passage.kinds)}
+    if GROUP in names or not names.isdisjoint(ways):
+        return False
+    if any(below and below[0] in names for below in (kinds[name].below for name in names)):
+        return False
     return all(action.attribute.principal.startswith(PEOPLE) for action in actions)
 
 

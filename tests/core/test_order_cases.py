@@ -121,6 +121,10 @@ CASES: Mapping[str, tuple[State, State]] = {
         {way("c"): passes(), folder("c/a"): access(ana="rwx")},
         {way("c"): passes(ana="--x"), folder("c/a"): access(ana="r-x")},
     ),
+    "one way on the path is opened to somebody as the next one is closed to him": (
+        {way("c"): passes(bo="--x"), way("c/a"): passes(ana="--x"), folder("c/a/f"): access(ana="r-x")},
+        {way("c"): passes(bo="--x", ana="--x"), way("c/a"): passes(), folder("c/a/f"): access(ana="r-x")},
+    ),
     "an entry of somebody's own comes in place of his group's": (
         {way("c"): passes(other="--x"), group("g0"): of(ANA, BO), folder("c/a"): access(g0="rwx", ana="r-x")},
         {way("c"): passes(other="--x"), group("g0"): of(BO), folder("c/a"): access(g0="rwx", bo="r-x")},
@@ -135,6 +139,7 @@ LOST = {
     "somebody comes to a workspace as a scope there is closed to him": True,
     "somebody leaves the group that let him into a workspace as a scope there opens to him": True,
     "the way to a folder is opened as it is closed to somebody": True,
+    "one way on the path is opened to somebody as the next one is closed to him": True,
     "an entry of somebody's own comes in place of his group's": True,
 }
 
