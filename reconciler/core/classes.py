@@ -7,8 +7,9 @@ The number of classes depends on the plan and on the lists that it touches, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import chain
+from operator import or_
 from typing import NamedTuple
 
 from reconciler.core.holdings import Holdings
@@ -16,9 +17,8 @@ from reconciler.core.nesting import EVERYBODY, is_group, lowest
 from reconciler.core.routes import ALWAYS, NEVER, UNKNOWN, Routes, both, either
 from reconciler.core.stakes import NOTHING, Stakes, Table, Ways, joined
 
-STRANGER = ""
-"""Somebody of whom nothing is known but that they may be in groups whose members are not."""
-STRANGER_ALONE = "user:"
+STRANGER = "user:"
+"""Somebody of whom no list and no group speaks."""
 ALONE = 8
 """So many groups of unknown members are each taken for a replacement alone; of more, all together are."""
 
@@ -79,7 +79,7 @@ class Classes:
     @cached_property
     def _everybody(self) -> int:
         """All who may be told apart here, and somebody who is none of them."""
-        named = {who for table in self.tables for who in table.stakes} | self.cone.keys() | {STRANGER_ALONE}
+        named = {who for table in self.tables for who in table.stakes} | self.cone.keys() | {STRANGER}
         everybody = 0
         for who in sorted(named - {EVERYBODY}):
             everybody |= self.nesting.bits(who)
@@ -90,21 +90,28 @@ class Classes:
         """Groups of the cone whose members nobody has read."""
         return frozenset(group for group in self.cone if not self.nesting.known(group))
 
-    def losing(self) -> dict[str, int]:
+    @cached_property
+    def losing(self) -> Mapping[str, int]:
         """By tenant whose action takes it, the people who lose an entry, or a group, that leads here."""
         losing: dict[str, int] = {}
-        gives = ((who, stake.gives) for table in self.tables for who in table.moving
-                 for stake in table.stakes[who])  # fmt: skip
-        for who, routes in chain(gives, *(flips.items() for flips in self.flips.values())):
+        for who, routes in self._changes():
             if any(not route.adds for route in routes):
-                for action in sorted({action for route in routes for action in route.removals}):
+                for action in sorted(_of(routes)):
                     tenant = self.tenants[action]
                     losing[tenant] = losing.get(tenant, 0) | self.nesting.bits(who)
-        return {who: bits if bits >= 0 else bits & self._everybody for who, bits in losing.items()}
+        return {who: bits if bits >= 0 else bits & self._everybody for who, bits in sorted(losing.items())}
 
-    def opaque(self) -> Iterator[tuple[frozenset[str], Links]]:
-        """Groups of unknown members through which somebody may come by something, or lose it: each alone, and
-        all together; with the tenants whose actions those are.
+    def _changes(self) -> Iterator[tuple[str, Routes]]:
+        """What entries that change give, and when whoever comes or goes is in a group."""
+        for table in self.tables:
+            for who in table.moving:
+                yield from ((who, stake.gives) for stake in table.stakes[who] if stake.gives != ALWAYS)
+        for flips in self.flips.values():
+            yield from flips.items()
+
+    def perhaps(self, tenant: str | None) -> Iterator[Class]:
+        """Whoever loses something, as if they were in groups of unknown members through which something comes
+        or goes; with a tenant, only what its actions take and give.
 
         What such a group holds throughout is not looked at: whoever is in it lacks nothing here.
         """
@@ -112,11 +119,18 @@ class Classes:
             each
             for each, groups in (self.footprints.items() if self._unknown else ())
             if each.changes() and not self._unknown.isdisjoint(groups)
+            if tenant is None or any(self.tenants[action] == tenant for action in self._moving(each))
         ]
         sets = [[each] for each in prints] if len(prints) <= ALONE else []
+        losing = self.split(self._losing(tenant)) if prints else []
         for some in sets if len(prints) < 2 else [*sets, prints]:
-            owners = frozenset(self.tenants[action] for each in some for action in self._moving(each))
-            yield owners, dict.fromkeys(some, ALWAYS)
+            for each in losing:
+                yield each._replace(links={**each.links, **dict.fromkeys(some, ALWAYS)})
+
+    def _losing(self, tenant: str | None) -> int:
+        if tenant is not None:
+            return self.losing.get(tenant, 0)
+        return reduce(or_, self.losing.values(), 0)
 
     @cached_property
     def footprints(self) -> Mapping[Footprint, list[str]]:
@@ -146,11 +160,6 @@ class Classes:
     @cached_property
     def _print_of(self) -> Mapping[str, Footprint]:
         return {group: each for each, groups in self.footprints.items() for group in groups}
-
-    def stranger(self, links: Links) -> Class:
-        """Somebody of whom nothing is known but that he is in these groups."""
-        found = self._links(self.nesting.joined(STRANGER, self.cone))
-        return Class(self.nesting.crowd([STRANGER]), (NOTHING,) * len(self.tables), {**found, **links})
 
     def split(self, among: int) -> list[Class]:
         """These people by class, in the order of the first person of each."""

@@ -100,23 +100,9 @@ class _Atom:
 
     def _everybody(self) -> Iterator[Class]:
         yield from self.classes.split(self.classes.touched_twice())
-        losing: dict[frozenset[str], list[Class]] = {}
-        for tenants, links in self.classes.opaque():
-            if tenants not in losing:
-                losing[tenants] = self.classes.split(self._losing(tenants))
-            for each in losing[tenants]:
-                yield each._replace(links={**each.links, **links})
-            # Not where one right is held across many things: that would tie all tenants together.
-            if self.here and len(links) > 1:
-                yield self.classes.stranger(links)
-
-    def _losing(self, tenants: frozenset[str]) -> int:
-        """Who loses something here; of a right across many things, by an action of one of these tenants."""
-        found = 0
-        for tenant, people in self.classes.losing().items():
-            if self.here or tenant in tenants:
-                found |= people
-        return found
+        # Of a right across many things, unknown people would tie all tenants of a workspace together.
+        for tenant in (None,) if self.here else self.classes.losing:
+            yield from self.classes.perhaps(tenant)
 
     def _minded(self, each: Class) -> tuple[Rule, ...]:
         key = each.own, frozenset(each.links.items())
