@@ -11,18 +11,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import combinations, islice
+from math import prod
 from typing import NamedTuple
 
 from reconciler.core.classes import Class, Classes
 from reconciler.core.holdings import Holdings, Target
 from reconciler.core.model import Value
-from reconciler.core.routes import ALWAYS, UNKNOWN, Routes, Rule, both, rule
+from reconciler.core.routes import ALWAYS, UNKNOWN, Routes, Rule, both, rule, sorted_routes
 from reconciler.core.stakes import Lists, Table, Ways
 
 EXAMPLES = 3
 """Cases of one rule that are kept to tell of it."""
 CHOICES = 4_096
-"""Pairs of places on the way to a thing, each in one of its states, of which every one is looked at."""
+"""Pairs of places on the way to a thing, each in one of its states, of which every one is looked at; and ways
+to hold a right over several lists at once."""
 
 
 class Case(NamedTuple):
@@ -151,22 +153,26 @@ def _closed(mine: Routes, ways: Sequence[tuple[int, Routes]]) -> Iterator[Routes
     rest = []
     for place, routes in ways:
         if _is_closed([mine, routes]):
-            yield _together([mine, routes])
+            yield from _together([mine, routes])
         else:
             rest.append((place, routes))
     for (place, one), (other, two) in combinations(rest, 2):
         if place != other and _is_closed([mine, one, two]):
-            yield _together([mine, one, two])
+            yield from _together([mine, one, two])
 
 
-def _together(parts: Sequence[Routes]) -> Routes:
-    """The ways to hold all of them at once; where they are too many, to hold some that are enough."""
-    for count in range(len(parts), 0, -1):
-        for some in combinations(parts, count):
-            routes = reduce(both, some)
-            if _is_closed(some) and routes != UNKNOWN:
-                return routes
-    return UNKNOWN
+def _together(parts: Sequence[Routes]) -> Iterator[Routes]:
+    """The ways to hold all of them at once: where they are many, some at a time.
+
+    None of them may ever be open, and each is closed by itself.
+    """
+    routes = reduce(both, parts)
+    if routes != UNKNOWN or prod(map(len, parts)) > CHOICES:
+        yield routes
+        return
+    longest = max(range(len(parts)), key=lambda number: len(parts[number]))
+    for route in sorted_routes(parts[longest]):
+        yield from _together([*parts[:longest], frozenset({route}), *parts[longest + 1 :]])
 
 
 def _is_held(routes: Routes) -> bool:
