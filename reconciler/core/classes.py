@@ -174,12 +174,13 @@ class Classes:
             Class(nesting.crowd([who]), self._own(who), self._links(nesting.joined(who, self.cone)))
             for who in nesting.people(alone)
         ]
-        lots = [Class(among & ~alone, (NOTHING,) * len(self.tables), {})]
-        for number, table in enumerate(self.tables):
+        rest = among & ~alone
+        lots = [Class(rest, (NOTHING,) * len(self.tables), {})] if rest else []
+        for number, table in enumerate(self.tables if rest else ()):
             for people, stakes in table.lots:
                 lots = list(_parted(lots, people, number, stakes))
-        for each, groups in self.footprints.items():
-            staying = nesting.staying(groups, among & ~alone)
+        for each, groups in self.footprints.items() if rest else ():
+            staying = nesting.staying(groups, rest)
             lots = list(_parted(lots, staying, each)) if staying else lots
         return sorted((each for each in (*found, *lots) if each.people), key=lambda each: lowest(each.people))
 

@@ -6,8 +6,9 @@ is asked as fast as of a few.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 
 from reconciler.core.model import Found, Live
 from reconciler.core.routes import ALWAYS, NEVER, Routes, both, either, once, until
@@ -44,6 +45,7 @@ class Nesting:
         self._staying: dict[str, int] = {}
         self._number: dict[str, int] = {}
         self._names: list[str] = []
+        self._inners: dict[str, Sequence[tuple[str, Routes]]] = {}
         self._cones: dict[frozenset[str], Cone] = {}
         self._reaches: dict[frozenset[str], Mapping[str, Mapping[str, Routes]]] = {}
 
@@ -85,8 +87,8 @@ class Nesting:
         if known is None:
             found = self._groups.get(group)
             facts = found.grants if found else {}
-            known = frozenset(self.name(who) for role, who in facts if role == MEMBER)
-            self._members[group] = known
+            members = [who for role, who in facts if role == MEMBER]
+            known = self._members[group] = frozenset(map(self.name, members) if self.renamed else members)
         return known
 
     def flips(self, group: str) -> Collection[str]:
@@ -135,10 +137,21 @@ class Nesting:
     @cached_property
     def _parents(self) -> dict[str, set[str]]:
         parents: dict[str, set[str]] = {}
-        for group in {**self._groups, **self.flipped}:
-            for child in (*filter(is_group, self.members(group)), *filter(is_group, self.flips(group))):
+        flipped = ((group, list(filter(is_group, flips))) for group, flips in self.flipped.items())
+        for group, children in chain(self._nested.items(), flipped):
+            for child in children:
                 parents.setdefault(child, set()).add(group)
         return parents
+
+    @cached_property
+    def _nested(self) -> dict[str, list[str]]:
+        """By group, the groups that are in it: most have none, and are of no further interest."""
+        nested: dict[str, list[str]] = {}
+        for group, found in self._groups.items():
+            for role, who in found.grants:
+                if role == MEMBER and not who.startswith(PEOPLE):
+                    nested.setdefault(group, []).append(self.name(who))
+        return nested
 
     def cone(self, groups: Iterable[str]) -> Cone:
         """These groups and all that are in them, each with those of them that it is in itself."""
@@ -148,20 +161,33 @@ class Nesting:
             known = self._cones[key] = self._cone(key)
         return known
 
+    def changes(self, groups: Iterable[str]) -> int:
+        """How many people and groups come into these groups or leave them, however deep."""
+        cone, flipped = self.cone(groups), self.flipped
+        return sum(len(flipped[group]) for group in cone if group in flipped) if flipped else 0
+
     def _cone(self, groups: Iterable[str]) -> Cone:
         cone: dict[str, list[tuple[str, Routes]]] = {group: [] for group in sorted(groups)}
         queue = list(cone)
         while queue:
             group = queue.pop()
-            inside = {*filter(is_group, self.members(group)), *filter(is_group, self.flips(group))}
-            for child in sorted(inside):
+            for child, link in self._inner(group):
                 if child not in cone:
                     cone[child] = []
                     queue.append(child)
-                link = self.link(child, group)
-                if link is not None:
-                    cone[child].append((group, link))
+                cone[child].append((group, link))
         return cone
+
+    def _inner(self, group: str) -> Sequence[tuple[str, Routes]]:
+        """The groups that are in a group themselves, by name, and when."""
+        known = self._inners.get(group)
+        if known is None:
+            # Where no membership changes, few groups are looked at, and not all have to be.
+            nested = self._nested.get(group, ()) if self.flipped else filter(is_group, self.members(group))
+            inside = sorted({*nested, *filter(is_group, self.flips(group))})
+            links = ((child, self.link(child, group)) for child in inside)
+            known = self._inners[group] = [(child, link) for child, link in links if link is not None]
+        return known
 
     def reach(self, groups: Iterable[str]) -> Mapping[str, Mapping[str, Routes]]:
         """By group of their cone, in which of these groups whoever is in it is, through whatever nesting."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reconciler.core.holdings import Entry, Holdings, Target
 from reconciler.core.model import Kind, Value
-from reconciler.core.nesting import Nesting, is_group
+from reconciler.core.nesting import PEOPLE, Nesting, is_group
 from reconciler.core.routes import ALWAYS, NEVER, UNKNOWN, Routes, both, either, once, until
 
 WAYS = 64
@@ -37,6 +37,7 @@ class Stake(NamedTuple):
 
 
 NO_ENTRY = Stake(NEVER, ALWAYS)
+STANDING = Stake(ALWAYS, ALWAYS)
 Stakes = tuple[Stake, ...]
 """One; several where the paths of a tree hold different entries."""
 NOTHING: Stakes = (NO_ENTRY,)
@@ -94,7 +95,7 @@ class Lists:
     def __init__(self, holdings: Holdings) -> None:
         self.holdings = holdings
         self._known: dict[tuple[Target, frozenset[str] | None], Table] = {}
-        self._crowds: dict[Target, tuple[frozenset[int], tuple[str, ...]]] = {}
+        self._crowds: dict[Target, tuple[set[int], set[str]]] = {}
 
     def table(self, target: Target, parts: frozenset[str] | None) -> Table:
         """What a list comes to; any of these parts is enough, and without any, whatever is held on it."""
@@ -121,23 +122,20 @@ class Lists:
 
     def crowded(self, target: Target) -> bool:
         """Whether more than one action may have a say in a target at all."""
-        kind = self.holdings.kinds[target.address.kind]
-        about = [self._about(target), *(self._about(at) for at, _ in self._gate_lines(target, kind))]
-        actions = frozenset[int]().union(*(each for each, _ in about))
-        if len(actions) > 1:
-            return True
-        nesting = self.holdings.nesting
-        cone = nesting.cone(group for _, groups in about for group in groups)
-        return len(actions) + sum(len(nesting.flips(group)) for group in cone) > 1
+        kind, nesting = self.holdings.kinds[target.address.kind], self.holdings.nesting
+        actions, groups = self._about(target)
+        for at, _ in self._gate_lines(target, kind):
+            if at not in self._crowds:
+                self._crowds[at] = self._about(at)
+            more, others = self._crowds[at]
+            actions, groups = actions | more, groups | others
+        return len(actions) > 1 or len(actions) + nesting.changes(groups) > 1
 
-    def _about(self, target: Target) -> tuple[frozenset[int], tuple[str, ...]]:
+    def _about(self, target: Target) -> tuple[set[int], set[str]]:
         """The actions on a list, and the groups that it speaks of."""
-        known = self._crowds.get(target)
-        if known is None:
-            line = self.holdings.line(target)
-            actions = frozenset(move.action for entry in line.values() for move in entry.moves)
-            known = self._crowds[target] = actions, tuple(filter(is_group, line))
-        return known
+        line = self.holdings.line(target)
+        actions = {move.action for entry in line.values() for move in entry.moves}
+        return actions, {who for who in line if not who.startswith(PEOPLE)}
 
     def gates(self, target: Target) -> list[Table]:
         """The ways to a thing, as far as they change."""
@@ -156,8 +154,7 @@ class Lists:
         return [gate for gate in gates if self._changes(gate)]
 
     def _changes(self, table: Table) -> bool:
-        nesting = self.holdings.nesting
-        return bool(table.moving) or any(nesting.flips(group) for group in nesting.cone(table.groups))
+        return bool(table.moving) or self.holdings.nesting.changes(table.groups) > 0
 
     def _gate_lines(self, target: Target, kind: Kind) -> Iterator[tuple[Target, str]]:
         """The lists that have a say in the way to a thing, each with the place that it speaks of."""
@@ -183,7 +180,10 @@ def _stake(entry: Entry, start: Value | None, kind: Kind, role: str, parts: froz
     if parts is None:
         had, has = start is not None, after is not None
     else:
-        had, has = (not parts.isdisjoint(kind.parts(role, value)) for value in (start, after))
+        had = not parts.isdisjoint(kind.parts(role, start))
+        has = had if after == start else not parts.isdisjoint(kind.parts(role, after))
+    if after == start and not kind.own_first:
+        return STANDING if had else NO_ENTRY
     gives = (ALWAYS if has else until(action)) if had else (once(action) if has else NEVER)
     if not kind.own_first:
         return Stake(gives, ALWAYS)
