@@ -42,7 +42,7 @@ class Nesting:
         """By group, whoever comes into it or leaves it, and when they are in it."""
         self._members: dict[str, frozenset[str]] = {}
         self._bits: dict[str, int] = {}
-        self._staying: dict[str, int] = {}
+        self._inside: dict[str, int] = {}
         self._number: dict[str, int] = {}
         self._names: list[str] = []
         self._inners: dict[str, Sequence[tuple[str, Routes]]] = {}
@@ -248,29 +248,27 @@ class Nesting:
         return _set([self._number_of(person) for person in sorted(people)])
 
     def staying(self, groups: Iterable[str], among: int) -> int:
-        """Which of these people are in one of these groups themselves, and stay there."""
+        """Which of these people are in one of these groups themselves; for people who stay where they are."""
         found, numbers = 0, list[int]()
         for group in groups:
             if group == EVERYBODY:
                 return among
-            members = self.members(group)
-            if len(members) > FEW:
-                found |= self._all_staying(group)
+            if len(self.members(group)) > FEW:
+                found |= self._all_in(group)
             else:
-                numbers += self._numbers(members, self.flips(group))
+                numbers += self._numbers(group)
         return (found | _set(numbers)) & among
 
-    def _all_staying(self, group: str) -> int:
-        known = self._staying.get(group)
+    def _all_in(self, group: str) -> int:
+        known = self._inside.get(group)
         if known is None:
-            # People who have no number yet would be missing from what is kept.
-            for person in sorted(filter(lambda each: not is_group(each), self.members(group))):
-                self._number_of(person)
-            known = self._staying[group] = _set(self._numbers(self.members(group), self.flips(group)))
+            # Gives a number to each of them: what is kept has to stay true.
+            self.bits(group)
+            known = self._inside[group] = _set(self._numbers(group))
         return known
 
-    def _numbers(self, members: Iterable[str], but: Collection[str]) -> list[int]:
-        return [self._number[who] for who in members if who in self._number and who not in but]
+    def _numbers(self, group: str) -> list[int]:
+        return [self._number[who] for who in self.members(group) if who in self._number]
 
     def _number_of(self, person: str) -> int:
         number = self._number.get(person)

@@ -85,6 +85,9 @@ def test_what_an_unread_group_holds_throughout_replaces_nothing() -> None:
         motion({scope("s"): acl(gadmins="READ", ana="READ")}, {scope("s"): acl(gadmins="READ", g2="READ")})
     )
     assert found[f"revoke {ANA} on s"] == {"grant group:g2 on s"}
+    many = dict.fromkeys([f"g{n}" for n in range(ALONE + 1)], "READ")
+    after: State = {scope("s"): acl(gadmins="READ", **many)}
+    assert needs(motion({scope("s"): acl(gadmins="READ", ana="READ")}, after))[f"revoke {ANA} on s"]
 
 
 def test_in_a_workspace_no_tenant_waits_for_another_ones_unread_groups() -> None:
