@@ -7,24 +7,24 @@ looked at, and only people for whom both do: one action alone leads from before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from functools import reduce
+from itertools import combinations, islice
+from math import prod
 from typing import NamedTuple
 
-from reconciler.core.holdings import EVERYBODY, Entry, Holdings, Line, Target, is_group
-from reconciler.core.model import Kind, Value
-from reconciler.core.routes import ALWAYS, NEVER, UNKNOWN, Routes, Rule, both, either, once, rule, until
+from reconciler.core.classes import Class, Classes
+from reconciler.core.holdings import Holdings, Target
+from reconciler.core.model import Value
+from reconciler.core.routes import ALWAYS, UNKNOWN, Routes, Rule, both, rule, sorted_routes
+from reconciler.core.stakes import Lists, Table, Ways
 
-WAYS = 64
-"""Of a tree whose paths differ, ways in which one person may come by one right that are looked at."""
-GATES = 4
-"""Changing places on the way to a thing of which every choice is looked at; of more, up to two, and all."""
 EXAMPLES = 3
 """Cases of one rule that are kept to tell of it."""
-STRANGER_ALONE = "user:"
-STRANGER = ""
-"""Somebody of whom nothing is known but that they may be in groups whose members are not."""
+CHOICES = 4_096
+"""Pairs of places on the way to a thing, each in one of its states, of which every one is looked at; and ways
+to hold a right over several lists at once."""
 
 
 class Case(NamedTuple):
@@ -47,318 +47,148 @@ class Rules:
     people: dict[Rule, int] = field(default_factory=dict)
     """For how many pairs of a person and a right it is made: one person may count several times."""
 
-    def add(self, found: Rule, case: Case) -> None:
-        """Keep it, and the first few cases of it."""
-        self.people[found] = self.people.get(found, 0) + 1
-        if found not in self.cases:
-            self.cases[found] = case
+    def add(self, found: Rule, cases: Sequence[Case], people: int) -> None:
+        """Keep it for so many people, and the first few cases of it."""
+        self.people[found] = self.people.get(found, 0) + people
+        self.cases.setdefault(found, cases[0])
         examples = self.examples.setdefault(found, [])
-        if len(examples) < EXAMPLES and all(each[:2] != case[:2] for each in examples):
-            examples.append(case)
-
-
-class _Edge(NamedTuple):
-    """What one entry of a list comes to for one part of a right."""
-
-    had: bool
-    has: bool
-    there: bool
-    """Whether there is an entry before."""
-    stays: bool
-    action: int
-    """-1 where nothing changes."""
-
-    @property
-    def routes(self) -> Routes:
-        """When the entry gives the part."""
-        if self.had:
-            return ALWAYS if self.has else until(self.action)
-        return once(self.action) if self.has else NEVER
-
-    def outranked(self) -> Routes:
-        """When the entry leaves it to the groups of its holder, where own entries come first."""
-        if self.there and self.stays:
-            return NEVER
-        if self.there:
-            return ALWAYS if self.had else once(self.action)
-        return ALWAYS if self.has or not self.stays else until(self.action)
-
-
-NO_ENTRY = _Edge(False, False, False, False, -1)
-Edges = Mapping[str, tuple[_Edge, ...]]
-"""By principal what its entry comes to; several where the paths of a tree hold different ones."""
-Ways = tuple[Routes, ...]
-"""Each is how somebody comes by a right on some path: one, unless the paths of a tree differ."""
-
-
-class _Clause(NamedTuple):
-    """One thing that must hold: over any of these lists of entries."""
-
-    edges: tuple[Edges, ...]
-    own_first: bool
+        for case in cases:
+            if len(examples) < EXAMPLES and all(each[:2] != case[:2] for each in examples):
+                examples.append(case)
 
 
 def rules_of(holdings: Holdings) -> Rules:
     """Everything that the order of a plan's actions has to mind."""
-    found = Rules()
+    found, lists = Rules(), Lists(holdings)
     for target in holdings.targets():
-        if not _crowded(holdings, target):
+        if not lists.crowded(target):
             continue
-        for clauses, value in _atoms(holdings, target):
-            _Atom(holdings, clauses, bool(target.address.locator)).judge(target, value, found)
+        for tables, value in _atoms(lists, target):
+            classes = Classes(holdings, tables)
+            for made, people in _Atom(classes, here=bool(target.address.locator)).rules().items():
+                names = islice(holdings.nesting.people(people), EXAMPLES)
+                found.add(made, [Case(name, target, value) for name in names], people.bit_count())
     return found
 
 
-def _crowded(holdings: Holdings, target: Target) -> bool:
-    """Whether more than one action may have a say in a target at all."""
-    kind = holdings.kinds[target.address.kind]
-    lines = [holdings.line(target)]
-    lines += [holdings.line(at) for at, _ in _gate_lines(holdings, target, kind)]
-    actions = {move.action for line in lines for entry in line.values() for move in entry.moves}
-    if len(actions) > 1:
-        return True
-    cone = holdings.cone(who for line in lines for who in line if is_group(who))
-    return len(actions) + sum(len(holdings.flips(group)) for group in cone) > 1
-
-
-def _atoms(holdings: Holdings, target: Target) -> Iterator[tuple[list[_Clause], Value]]:
-    """Every part of a right on a target, with every choice of ways to it."""
-    kind = holdings.kinds[target.address.kind]
-    line = holdings.line(target)
-    gate_sets = list(_gate_sets(holdings, target, kind))
+def _atoms(lists: Lists, target: Target) -> Iterator[tuple[list[Table], Value]]:
+    """Every part of a right on a target, with the ways there: the first list is its own."""
+    gates = lists.gates(target)
     seen: set[tuple[object, ...]] = set()
-    for part, value in sorted(_parts(kind, target.role, line).items()):
-        edges = _edges(line, kind, target.role, part)
-        look = tuple(sorted(edges.items()))
-        if look in seen:
-            continue
-        seen.add(look)
-        own = _Clause((edges,), kind.own_first)
-        for gates in gate_sets:
-            yield [own, *gates], value
-
-
-def _parts(kind: Kind, role: str, line: Line) -> dict[str, Value]:
-    """Every part of a right that a list speaks of, with the least right that has it."""
-    values = {value for entry in line.values() for value in entry.values() if value is not None}
-    parts: dict[str, Value] = {}
-    for value in sorted(values, key=lambda each: (len(kind.parts(role, each)), each)):
-        for part in kind.parts(role, value):
-            parts.setdefault(part, value)
-    return parts
-
-
-def _edges(line: Line, kind: Kind, role: str, part: str | None) -> Edges:
-    """What every entry of a list comes to; without a part, any right on it is enough."""
-    return {
-        who: tuple(dict.fromkeys(_edge(entry, start, kind, role, part) for start in entry.starts))
-        for who, entry in line.items()
-    }
-
-
-def _edge(entry: Entry, start: Value | None, kind: Kind, role: str, part: str | None) -> _Edge:
-    after, action = entry.move(start)
-    if part is None:
-        return _Edge(start is not None, after is not None, start is not None, after is not None, action)
-    # What is granted on one place of a tree alone outranks nothing below it.
-    own = kind.passage.own if kind.passage else None
-    return _Edge(
-        had=part in kind.parts(role, start),
-        has=part in kind.parts(role, after),
-        there=start not in (None, own),
-        stays=after not in (None, own),
-        action=action,
-    )
-
-
-def _gate_sets(holdings: Holdings, target: Target, kind: Kind) -> Iterator[list[_Clause]]:
-    """The ways to a thing, as far as they change: each may be open to somebody by what nobody has read."""
-    gates = [gate for gate in _gates(holdings, target, kind) if _Atom(holdings, [gate]).changes()]
-    sizes = range(len(gates) + 1) if len(gates) <= GATES else (0, 1, 2, len(gates))
-    for size in sizes:
-        for chosen in combinations(gates, size):
-            yield list(chosen)
-
-
-def _gate_lines(holdings: Holdings, target: Target, kind: Kind) -> Iterator[tuple[Target, str]]:
-    """The lists that have a say in the way to a thing, each with the place that it speaks of."""
-    if kind.below is not None and target.role != kind.below[1]:
-        yield holdings.across(target.address, *kind.below), ""
-    if kind.passage is None:
-        return
-    for place in holdings.above(target.address):
-        for name in kind.passage.kinds:
-            tree = name in holdings.kinds and holdings.kinds[name].passage is not None
-            at = holdings.governing(target.address, name, place, tree=tree)
-            if at is not None:
-                yield Target(at, kind.passage.role), place
-
-
-def _gates(holdings: Holdings, target: Target, kind: Kind) -> Iterator[_Clause]:
-    """Every place on the way to a thing: somebody may pass by any of its lists."""
-    lists: dict[str, list[Edges]] = {}
-    for at, place in _gate_lines(holdings, target, kind):
-        line, other = holdings.line(at), holdings.kinds[at.address.kind]
-        if not line:
-            continue
-        here = lists.setdefault(place, [])
-        if not place or kind.passage is None:
-            here.append(_edges(line, other, at.role, None))
-            continue
-        here.append(_edges(line, other, at.role, kind.passage.part))
-        if at.address.locator == place:
-            here.append(_edges(line, other, at.role, kind.passage.own))
-    for here in lists.values():
-        if here:
-            yield _Clause(tuple(here), False)
+    for part, value in sorted(lists.parts(target).items()):
+        table = lists.table(target, frozenset({part}))
+        look = tuple(table.stakes.items())
+        if look not in seen:
+            seen.add(look)
+            yield [table, *gates], value
 
 
 class _Atom:
     """One part of a right on one target, with everything that may lead to it."""
 
-    def __init__(self, holdings: Holdings, clauses: Sequence[_Clause], here: bool = True) -> None:
-        self.holdings = holdings
+    def __init__(self, classes: Classes, *, here: bool) -> None:
+        self.classes = classes
         self.here = here
         """Whether the target is one thing with one list."""
-        self.clauses = clauses
-        self.edges = [edges for clause in clauses for edges in clause.edges]
-        listed = {who for edges in self.edges for who in edges if is_group(who)}
-        self.cone = holdings.cone(listed)
-        self.opaque = frozenset(group for group in self.cone if not holdings.known(group))
-        self.memo: dict[object, tuple[Rule, ...]] = {}
+        self.known: dict[tuple[object, ...], tuple[Rule, ...]] = {}
 
-    def changes(self) -> bool:
-        """Whether anything that leads here changes at all."""
-        return any(edge.had is not edge.has for _, edge in self._every()) or any(
-            self.holdings.flips(group) for group in self.cone
-        )
-
-    def _every(self) -> Iterator[tuple[str, _Edge]]:
-        for edges in self.edges:
-            for who, variants in edges.items():
-                for edge in variants:
-                    yield who, edge
-
-    def judge(self, target: Target, value: Value, found: Rules) -> None:
-        """Add the rules of everybody whom two actions concern."""
-        for person, everywhere in self._people():
-            for made in self._rules(person, everywhere):
-                found.add(made, Case(person, target, value))
-
-    def _people(self) -> Iterator[tuple[str, bool]]:
-        """Whom to look at; the flag says: as if they were in every group of unknown members."""
-        touched, twice = 0, 0
-        for edges in self.edges:
-            for who, variants in edges.items():
-                if any(edge.action >= 0 for edge in variants):
-                    bits = self.holdings.bits(who)
-                    touched, twice = touched | bits, twice | touched & bits
-        for group in sorted(self.cone):
-            for child in self.holdings.flips(group):
-                bits = self.holdings.bits(child)
-                touched, twice = touched | bits, twice | touched & bits
-        # Not where one right is held across many things: unknown people would tie all tenants together.
-        if self.opaque and touched and self.here:
-            losing = {who for who, edge in self._every() if edge.had and not edge.has and not is_group(who)}
-            for person in sorted({STRANGER, *losing}):
-                yield person, True
-        if twice < 0:
-            twice &= self._everybody()
-        for person in self.holdings.people(twice):
-            yield person, False
-
-    def _everybody(self) -> int:
-        """All who may be told apart here, and somebody who is none of them."""
-        named = {who for edges in self.edges for who in edges} | self.cone.keys() | {STRANGER_ALONE}
-        everybody = 0
-        for who in sorted(named - {EVERYBODY}):
-            everybody |= self.holdings.bits(who)
-        return everybody
-
-    def _rules(self, person: str, everywhere: bool) -> tuple[Rule, ...]:
-        joined = self._joined(person, everywhere)
-        own = tuple(edges.get(person) for edges in self.edges)
-        key = (own, tuple(sorted(joined.items())))
-        known = self.memo.get(key)
-        if known is None:
-            known = self.memo[key] = tuple(self._judged(person, joined))
-        return known
-
-    def _judged(self, person: str, joined: Mapping[str, Routes]) -> Iterator[Rule]:
-        """One rule for each way in which what concerns somebody may lie on a path."""
-        into = self._spread(joined)
-        about = sorted({person, *into})
-        lists = [{who: edges[who] for who in about if who in edges} for edges in self.edges]
-        actions = self._actions(lists, joined, into)
-        for routes in self._ways(person, into, iter(lists)):
-            made = rule(routes, actions)
-            if made is not None:
-                yield made
-
-    def _ways(self, person: str, into: Mapping[str, Routes], lists: Iterator[Edges]) -> Ways:
-        whole: Ways = (ALWAYS,)
-        for clause in self.clauses:
-            held: Ways = (NEVER,)
-            for _ in clause.edges:
-                held = _joined(either, held, _listed(next(lists), person, into, clause.own_first))
-            whole = _joined(both, whole, held)
-        return whole
-
-    def _actions(
-        self, lists: Sequence[Edges], joined: Mapping[str, Routes], into: Mapping[str, Routes]
-    ) -> frozenset[int]:
-        """Every action that has a say in what somebody holds who is in these groups."""
-        links = [link for child in into for parent, link in self.cone.get(child, ()) if parent in into]
-        routes = (route for link in (*joined.values(), *links) for route in link)
-        own = (edge.action for edges in lists for variants in edges.values() for edge in variants)
-        return frozenset().union(*(each for route in routes for each in route), filter(_is_action, own))
-
-    def _joined(self, person: str, everywhere: bool) -> dict[str, Routes]:
-        """The groups of the cone that somebody is in, or comes into, themselves."""
-        found: dict[str, Routes] = {}
-        for group in self.cone:
-            if group == person or (everywhere and group in self.opaque):
-                found[group] = ALWAYS
-                continue
-            link = self.holdings.link(person, group)
-            if link is not None:
-                found[group] = link
+    def rules(self) -> dict[Rule, int]:
+        """What the order has to mind here, each with the people whom it is about."""
+        found: dict[Rule, int] = {}
+        for each in self._everybody():
+            for made in self._minded(each):
+                found[made] = found.get(made, 0) | each.people
         return found
 
-    def _spread(self, joined: Mapping[str, Routes]) -> dict[str, Routes]:
-        """By group of the cone, the ways into it, through whatever nesting."""
-        into = dict(joined)
-        queue = list(into)
-        while queue:
-            child = queue.pop()
-            for parent, link in self.cone.get(child, ()):
-                wider = either(into.get(parent, NEVER), both(into[child], link))
-                if wider != into.get(parent, NEVER):
-                    into[parent] = wider
-                    queue.append(parent)
-        return into
+    def _everybody(self) -> Iterator[Class]:
+        yield from self.classes.split(self.classes.touched_twice())
+        # Of a right across many things, unknown people would tie all tenants of a workspace together.
+        for tenant in (None,) if self.here else self.classes.losing:
+            yield from self.classes.perhaps(tenant)
+
+    def _minded(self, each: Class) -> tuple[Rule, ...]:
+        key = each.own, frozenset(each.links.items())
+        known = self.known.get(key)
+        if known is None:
+            made = (self._rule(each, routes) for routes in _demands(self.classes.ways(each)))
+            known = self.known[key] = tuple(dict.fromkeys(each for each in made if each is not None))
+        return known
+
+    def _rule(self, each: Class, routes: Routes) -> Rule | None:
+        return rule(routes, self.classes.actions(each) if routes == UNKNOWN else frozenset())
 
 
-def _is_action(number: int) -> bool:
-    return number >= 0
+def _demands(whole: Sequence[Ways]) -> Iterator[Routes]:
+    """What the order has to mind of somebody who holds a part by the first list, and gets there by the rest.
+
+    Each of the rest may be open to him by what nobody has read, so every choice of them is looked at.  What
+    is held over several lists is kept if it is kept over each.  What is not held is so as long as one of them
+    is closed; of any that are closed together before and after, two at most and the first are enough to tell.
+    """
+    own, *gates = whole
+    if any(UNKNOWN in ways for ways in whole) and any(own):
+        yield UNKNOWN
+    mine = [routes for routes in own if routes and routes != UNKNOWN]
+    ways = [
+        (place, routes)
+        for place, gate in enumerate(gates)
+        for routes in gate
+        if routes and routes not in (ALWAYS, UNKNOWN)
+    ]
+    if any(_is_held(routes) for routes in mine):
+        yield from (routes for routes in mine if _is_held(routes))
+        yield from (routes for _, routes in ways if _is_held(routes))
+    if len(mine) * len(ways) ** 2 > CHOICES:
+        yield UNKNOWN
+        return
+    for routes in mine:
+        yield from _closed(routes, ways)
 
 
-def _joined(join: Callable[[Routes, Routes], Routes], ones: Ways, others: Ways) -> Ways:
-    """What comes of any of these with any of those."""
-    found = dict.fromkeys(join(one, other) for one in ones for other in others)
-    return tuple(found) if len(found) <= WAYS else (UNKNOWN,)
+def _closed(mine: Routes, ways: Sequence[tuple[int, Routes]]) -> Iterator[Routes]:
+    """The smallest choices of ways with which a part is held neither before nor after."""
+    if _is_closed([mine]):
+        yield mine
+        return
+    rest = []
+    for place, routes in ways:
+        if _is_closed([mine, routes]):
+            yield from _together([mine, routes])
+        else:
+            rest.append((place, routes))
+    for (place, one), (other, two) in combinations(rest, 2):
+        if place != other and _is_closed([mine, one, two]):
+            yield from _together([mine, one, two])
 
 
-def _listed(edges: Edges, person: str, into: Mapping[str, Routes], own_first: bool) -> Ways:
-    """When one list of entries gives the part to somebody who is in these groups."""
-    own = edges.get(person, (NO_ENTRY,)) if not is_group(person) else (NO_ENTRY,)
-    shared: Ways = (NEVER,)
-    for group, routes in into.items():
-        if group in edges:
-            shared = _joined(either, shared, tuple(both(routes, edge.routes) for edge in edges[group]))
-    held = dict.fromkeys(
-        either(edge.routes, both(routes, edge.outranked()) if own_first else routes)
-        for edge in own
-        for routes in shared
-    )
-    return tuple(held)
+def _together(parts: Sequence[Routes]) -> Iterator[Routes]:
+    """The ways to hold all of them at once: where they are many, some at a time.
+
+    None of them may ever be open, and each is closed by itself.
+    """
+    routes = reduce(both, parts)
+    if routes != UNKNOWN or prod(map(len, parts)) > CHOICES:
+        yield routes
+        return
+    longest = max(range(len(parts)), key=lambda number: len(parts[number]))
+    for route in sorted_routes(parts[longest]):
+        yield from _together([*parts[:longest], frozenset({route}), *parts[longest + 1 :]])
+
+
+def _is_held(routes: Routes) -> bool:
+    return _starts(routes) and _ends(routes)
+
+
+def _is_closed(parts: Iterable[Routes]) -> bool:
+    parts = list(parts)
+    return not all(map(_starts, parts)) and not all(map(_ends, parts))
+
+
+def _starts(routes: Routes) -> bool:
+    """Whether a way is open before a plan."""
+    return any(not route.adds for route in routes)
+
+
+def _ends(routes: Routes) -> bool:
+    """Whether a way is open after it."""
+    return any(not route.removals for route in routes)

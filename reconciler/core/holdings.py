@@ -10,18 +10,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from reconciler.core.model import EXISTS, Address, Attribute, Found, Kind, Live, Value, Wanted
+from reconciler.core.nesting import GROUP, MEMBER, PEOPLE, Nesting, is_group
 from reconciler.core.plan import Action
-from reconciler.core.routes import ALWAYS, Routes, once, until
 
-GROUP, MEMBER = "group", "member"
-PEOPLE = ("user:", "sp:", "id:")
-EVERYBODY = "other"
-"""The principal of what a list of a lake grants to whoever it does not speak of."""
-
-
-def is_group(principal: str) -> bool:
-    """Whether somebody else may stand behind a name."""
-    return not principal.startswith(PEOPLE)
+__all__ = ["PEOPLE", "Entry", "Holdings", "Line", "Move", "Target", "simple"]
 
 
 class Target(NamedTuple):
@@ -69,10 +61,11 @@ Line = Mapping[str, Entry]
 def simple(actions: Sequence[Action], kinds: Mapping[str, Kind]) -> bool:
     """Whether no two of these actions can concern the same right of the same person, seen at a glance."""
     names = {action.address.kind for action in actions}
-    for name in names:
-        kind = kinds[name]
-        if name == GROUP or kind.passage or (kind.below and kind.below[0] in names):
-            return False
+    ways = {name for kind in kinds.values() if kind.passage for name in (kind.name, *kind.passage.kinds)}
+    if GROUP in names or not names.isdisjoint(ways):
+        return False
+    if any(below and below[0] in names for below in (kinds[name].below for name in names)):
+        return False
     return all(action.attribute.principal.startswith(PEOPLE) for action in actions)
 
 
@@ -93,13 +86,11 @@ class Holdings:
             self._declare(want)
         for address in live.found:
             self.declared.setdefault(address[:3], set()).add(address.locator)
-        self.flipped: dict[str, dict[str, Routes]] = {}
+        self.nesting = Nesting(live, self.declared, self.renamed)
+        self.tenants = [action.tenant for action in actions]
+        """By action, whose it is."""
         self.moved: dict[Target, dict[str, list[Move]]] = {}
-        self._members: dict[str, frozenset[str]] = {}
-        self._bits: dict[str, int] = {}
-        self._number: dict[str, int] = {}
         self._lines: dict[Target, dict[str, Entry]] = {}
-        self._cones: dict[frozenset[str], dict[str, list[tuple[str, Routes]]]] = {}
         for number, action in enumerate(actions):
             self._take(number, action)
 
@@ -111,10 +102,6 @@ class Holdings:
             if address.kind == GROUP:
                 self.renamed[f"group:{want.was}"] = f"group:{address.locator}"
 
-    def name(self, principal: str) -> str:
-        """The name that a principal has once the plan is done."""
-        return self.renamed.get(principal, principal) if self.renamed else principal
-
     def found(self, address: Address) -> Found | None:
         """The thing as it was read, under its former name where it is about to be renamed."""
         return self.live.found.get(address) or self.live.found.get(self.former.get(address, address))
@@ -123,14 +110,11 @@ class Holdings:
         address, (role, principal) = action.address, action.attribute
         if not principal or role == EXISTS:
             return
-        who = self.name(principal)
+        who = self.nesting.name(principal)
         if address.kind == GROUP and role == MEMBER:
             group = f"group:{address.locator}"
-            if action.after is None:
-                self.flipped.setdefault(group, {})[who] = until(number)
-            elif who not in self.members(group):
-                # Else it is the same member, who is about to be renamed.
-                self.flipped.setdefault(group, {})[who] = once(number)
+            change = self.nesting.leave if action.after is None else self.nesting.join
+            change(who, group, number)
             return
         target = self._target(address, action.attribute)
         move = Move(number, frozenset(action.before), action.after)
@@ -183,7 +167,7 @@ class Holdings:
 
         Being in a group is a right of its own: it may be granted what nobody reads here.
         """
-        reached = self._outer(self.flipped)
+        reached = self.nesting.outer(self.nesting.flipped)
         if not reached:
             return
         for (provider, installation, kind), locators in self.declared.items():
@@ -201,31 +185,6 @@ class Holdings:
     def _present(self, address: Address) -> Address:
         return next((now for now, was in self.former.items() if was == address), address)
 
-    def _outer(self, groups: Iterable[str]) -> set[str]:
-        """These groups and all that they are in, now or then."""
-        seen = set(groups)
-        queue = list(seen)
-        while queue:
-            for parent in self._parents.get(queue.pop(), ()):
-                if parent not in seen:
-                    seen.add(parent)
-                    queue.append(parent)
-        return seen
-
-    @cached_property
-    def _parents(self) -> dict[str, set[str]]:
-        parents: dict[str, set[str]] = {}
-        for address in self.live.found:
-            if address.kind == GROUP:
-                group = self.name(f"group:{address.locator}")
-                for child in self.members(group):
-                    if is_group(child):
-                        parents.setdefault(child, set()).add(group)
-        for group, children in self.flipped.items():
-            for child in filter(is_group, children):
-                parents.setdefault(child, set()).add(group)
-        return parents
-
     def line(self, target: Target) -> Line:
         """Every entry on a target."""
         line = self._lines.get(target)
@@ -240,10 +199,10 @@ class Holdings:
         for found in self._things(target):
             for (role, principal), value in found.grants.items():
                 if role == target.role and principal:
-                    starts[self.name(principal)] = (value,)
+                    starts[self.nesting.name(principal)] = (value,)
             for (role, principal), values in found.mixed.items():
                 if role == target.role and principal:
-                    starts[self.name(principal)] = values
+                    starts[self.nesting.name(principal)] = values
         moves = self.moved.get(target, {})
         return {
             who: Entry(starts.get(who, (None,)), tuple(moves.get(who, ())))
@@ -281,115 +240,3 @@ class Holdings:
                 return None
             place = place.rpartition("/")[0]
         return None
-
-    def known(self, group: str) -> bool:
-        """Whether it is known who is in a group: it was read, or is to be made."""
-        if group == EVERYBODY or self._group(group) is not None:
-            return True
-        return group in self._declared_groups
-
-    @cached_property
-    def _declared_groups(self) -> frozenset[str]:
-        unread = {address.locator for address in self.live.gaps if address.kind == GROUP}
-        named = (locators for (_, _, kind), locators in self.declared.items() if kind == GROUP)
-        return frozenset(f"group:{each}" for locators in named for each in locators - unread)
-
-    @cached_property
-    def _groups(self) -> dict[str, Found]:
-        return {
-            self.name(f"group:{address.locator}"): found
-            for address, found in self.live.found.items()
-            if address.kind == GROUP
-        }
-
-    def _group(self, group: str) -> Found | None:
-        return self._groups.get(group)
-
-    def members(self, group: str) -> frozenset[str]:
-        """Who is in a group itself, as it was read."""
-        known = self._members.get(group)
-        if known is None:
-            found = self._group(group)
-            facts = found.grants if found else {}
-            known = frozenset(self.name(who) for role, who in facts if role == MEMBER)
-            self._members[group] = known
-        return known
-
-    def flips(self, group: str) -> Collection[str]:
-        """Who comes into a group, or leaves it."""
-        return self.flipped.get(group, ())
-
-    def link(self, person: str, group: str) -> Routes | None:
-        """When somebody is in a group themselves; None for never."""
-        if group == EVERYBODY:
-            return ALWAYS
-        flipped = self.flipped.get(group)
-        if flipped is not None and person in flipped:
-            return flipped[person]
-        return ALWAYS if person in self.members(group) else None
-
-    def cone(self, groups: Iterable[str]) -> dict[str, list[tuple[str, Routes]]]:
-        """These groups and all that are in them, each with those of them that it is in itself."""
-        key = frozenset(groups)
-        known = self._cones.get(key)
-        if known is None:
-            known = self._cones[key] = self._cone(key)
-        return known
-
-    def _cone(self, groups: Iterable[str]) -> dict[str, list[tuple[str, Routes]]]:
-        cone: dict[str, list[tuple[str, Routes]]] = {group: [] for group in sorted(groups)}
-        queue = list(cone)
-        while queue:
-            group = queue.pop()
-            for child in sorted(
-                {*filter(is_group, self.members(group)), *filter(is_group, self.flips(group))}
-            ):
-                if child not in cone:
-                    cone[child] = []
-                    queue.append(child)
-                link = self.link(child, group)
-                if link is not None:
-                    cone[child].append((group, link))
-        return cone
-
-    def bits(self, who: str) -> int:
-        """Everybody who may stand behind a name at some time, as a set of numbers; -1 for all there are."""
-        if who == EVERYBODY:
-            return -1
-        known = self._bits.get(who)
-        if known is None:
-            known = self._bits[who] = self._behind(who)
-        return known
-
-    def _behind(self, who: str) -> int:
-        if not is_group(who):
-            return 1 << self._number_of(who)
-        inside, people = {who}, set[str]()
-        queue = [who]
-        while queue:
-            group = queue.pop()
-            if not self.known(group):
-                people.add(group)
-            for child in (*self.members(group), *self.flips(group)):
-                if not is_group(child):
-                    people.add(child)
-                elif child not in inside:
-                    inside.add(child)
-                    queue.append(child)
-        numbers = [self._number_of(person) for person in sorted(people)]
-        flags = bytearray(max(numbers, default=0) // 8 + 1)
-        for number in numbers:
-            flags[number >> 3] |= 1 << (number & 7)
-        return int.from_bytes(flags, "little")
-
-    def _number_of(self, person: str) -> int:
-        return self._number.setdefault(person, len(self._number))
-
-    def people(self, bits: int) -> Iterator[str]:
-        """Who is in a set of numbers."""
-        names = list(self._number)
-        text = f"{bits:b}"[::-1]
-        place = text.find("1")
-        while place >= 0:
-            yield names[place]
-            place = text.find("1", place + 1)

@@ -1,4 +1,6 @@
-"""The work of the order benchmark, in a process of its own: `order_work ACTIONS USERS GROUPS`.
+"""The work of the order benchmark, in a process of its own: `order_work estate ACTIONS USERS GROUPS`.
+
+Instead of `estate`, a shape of `order_shapes` with its sizes.
 
 A large estate with nested groups and grants to them, and a plan in which users change groups while the one
 group takes the other's place on a scope; prints what the order and the plain order of verbs take.
@@ -10,29 +12,27 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from reconciler.core.model import EXISTS, PRESENT, Address, Attribute, Found, Live, Source, Verb, Wanted
+from reconciler.core.model import EXISTS, PRESENT, Address, Attribute, Found, Live, Verb, Wanted
 from reconciler.core.order import RANK, arrange
-from reconciler.core.plan import Action, Cause
+from reconciler.core.plan import Action
 from reconciler.providers.registry import VOCABULARIES
+from tests.benchmarks.order_shapes import HERE, SHAPES, Shape, action, group, person, scope, team
 
 KINDS = {kind.name: kind for vocabulary in VOCABULARIES for kind in vocabulary.kinds}
 NESTED = 0.3
 """Share of groups that hold a group."""
 SCOPES = 5_000
-HERE = Source("tenants.d/t/access.yaml", 1)
 
 
-def main(actions: int, users: int, groups: int) -> dict[str, float]:
+def main(shape: str, *sizes: int) -> dict[str, float]:
     """Seconds of CPU of both orders, and how much the order had to mind."""
-    chance = random.Random(11)
-    live = Live(found={found.address: found for found in estate(chance, users, groups)})
+    live, planned = drawn(*sizes) if shape == "estate" else SHAPES[shape](*sizes)
     wanted = [
         Wanted(address=address, tenant="t", source=HERE, grants=found.grants)
         for address, found in live.found.items()
     ]
-    planned = list(moves(chance, live, actions, users, groups))
     start = time.process_time()
     plainly = sorted(planned, key=lambda action: (RANK[action.verb], action.address, action.attribute))
     plain = time.process_time() - start
@@ -46,6 +46,13 @@ def main(actions: int, users: int, groups: int) -> dict[str, float]:
         "waiting for another": sum(bool(action.needs) for action in found.actions),
         "knots": len(found.knots),
     }
+
+
+def drawn(actions: int, users: int, groups: int) -> Shape:
+    """A large estate at random, and a plan of moves in it."""
+    chance = random.Random(11)
+    live = Live(found={found.address: found for found in estate(chance, users, groups)})
+    return Shape(live, list(moves(chance, live, actions, users, groups)))
 
 
 def estate(chance: random.Random, users: int, groups: int) -> Iterator[Found]:
@@ -96,30 +103,5 @@ def moves(chance: random.Random, live: Live, count: int, users: int, groups: int
         made += 4
 
 
-def action(verb: Verb, address: Address, fact: Attribute, before: str | None, after: str | None) -> Action:
-    return Action(
-        id=f"{address}/{fact.role}/{fact.principal}", environment="bench", verb=verb, address=address,
-        attribute=fact, before=(before,), after=after, until=None, object_ids={}, tenant="t",
-        cause=Cause.CHANGED, source=HERE,
-    )  # fmt: skip
-
-
-def person(number: int) -> str:
-    return f"user:person.{number:05}@corp.example"
-
-
-def team(number: int) -> str:
-    return f"group:team-{number:05}"
-
-
-def group(number: int) -> Address:
-    return Address("entra", "corp", "group", f"team-{number:05}")
-
-
-def scope(number: int) -> Address:
-    return Address("databricks", "ml-prod", "secret-scope", f"scope-{number:05}")
-
-
 if __name__ == "__main__":
-    sizes: Sequence[int] = [int(each) for each in sys.argv[1:]]
-    print(json.dumps(main(*sizes)))
+    print(json.dumps(main(sys.argv[1], *map(int, sys.argv[2:]))))

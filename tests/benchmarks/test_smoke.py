@@ -62,11 +62,16 @@ def test_core() -> None:
 
 
 def test_order() -> None:
-    report = bench_order.run(users=300, groups=40, sizes=(80,), runs=1)
+    report = bench_order.run(
+        users=300, groups=40, sizes=(80,), runs=1,
+        shapes=[("scopes", (30, 4), "a"), ("workspace", (40, 8), "b"), ("path", (3, 4, 5), "c")],
+    )  # fmt: skip
     whole(report)
     assert row(report, "order of").what == "order of 80 actions"
     # An order that minds nobody would be a fast one.
     assert int(str(report.facts["80 actions: that wait for another"])) > 10
+    each = [report.facts[f"{name}: actions, waiting, knots"] for name in "abc"]
+    assert each == ["8 4 0", "4 3 0", "14 7 0"], "each revoke waits for its grant, and for what rests on it"
 
 
 @pytest.mark.slow

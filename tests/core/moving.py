@@ -166,24 +166,31 @@ def _passes(address: Address, person: str, groups: set[str], state: State) -> bo
 
 
 def _execute(place: str, person: str, groups: set[str], state: State) -> bool:
-    lists: list[tuple[Mapping[Attribute, str], bool]] = []
-    if way(place) in state:
-        lists.append((state[way(place)], True))
+    """By the one list of a place: an entry of somebody's own decides before those of groups, as in POSIX."""
+    entries = _entries(place, state)
+    if entries is None:
+        return True
+    if person in entries:
+        return "x" in entries[person]
+    return any("x" in entries[name] for name in groups if name in entries)
+
+
+def _entries(place: str, state: State) -> dict[str, set[str]] | None:
+    """The list of a place: what its folder spreads to it, and `x` for who passes; None if there is none."""
     above = [
         address for address in state
         if address.kind == "folder" and (place == address.locator or place.startswith(f"{address.locator}/"))
     ]  # fmt: skip
-    if above:
-        governor = max(above, key=lambda address: len(address.locator))
-        lists.append((state[governor], governor.locator == place))
-    if not lists:
-        return True
-    return any(
-        "x" in value or (value == "list" and own)
-        for facts, own in lists
-        for (role, principal), value in facts.items()
-        if role == "access" and principal in {person, *groups}
-    )
+    if not above and way(place) not in state:
+        return None
+    entries: dict[str, set[str]] = {}
+    for (_, principal), value in state.get(way(place), {}).items():
+        entries.setdefault(principal, set()).update(value)
+    governor = max(above, key=lambda address: len(address.locator), default=way(place))
+    for (role, principal), value in state.get(governor, {}).items():
+        if role == "access" and (value != "list" or place == governor.locator):
+            entries.setdefault(principal, set()).update("r-x" if value == "list" else value)
+    return entries
 
 
 def bad(motion: Motion, done: Iterable[Action]) -> tuple[frozenset[Fact], frozenset[Fact]]:
@@ -277,7 +284,7 @@ def facts(draw: st.DrawFn, address: Address) -> dict[Attribute, str]:
         }
     if address.kind == "traverse":
         return {Attribute("access", who): "--x" for who in _some(draw, [EVERYBODY, *PEOPLE[:2], *GROUPS])}
-    values = st.sampled_from(["r-x", "rwx", "list"])
+    values = st.sampled_from(["r-x", "rwx", "list", "---", "r--"])
     held = {Attribute("access", who): draw(values) for who in _some(draw, [*PEOPLE[:2], *GROUPS])}
     return {EXISTS: "present"} | held
 

@@ -121,6 +121,28 @@ CASES: Mapping[str, tuple[State, State]] = {
         {way("c"): passes(), folder("c/a"): access(ana="rwx")},
         {way("c"): passes(ana="--x"), folder("c/a"): access(ana="r-x")},
     ),
+    "one way on the path is opened to somebody as the next one is closed to him": (
+        {way("c"): passes(bo="--x"), way("c/a"): passes(ana="--x"), folder("c/a/f"): access(ana="r-x")},
+        {way("c"): passes(bo="--x", ana="--x"), way("c/a"): passes(), folder("c/a/f"): access(ana="r-x")},
+    ),
+    "an entry that bars somebody from the way is taken away as what lies behind it is": (
+        {way("c"): passes(other="--x"), group("g0"): of(ANA, BO),
+         folder("c/a"): access(g0="r-x", ana="---"), folder("c/a/b"): access(ana="r-x")},
+        {way("c"): passes(other="--x"), group("g0"): of(ANA, BO),
+         folder("c/a"): access(g0="r-x"), folder("c/a/b"): access()},
+    ),
+    "an entry with which nobody passes is taken away as what lies behind it is": (
+        {way("c"): passes(other="--x"), group("g0"): of(ANA, BO),
+         folder("c/a"): access(g0="r-x", ana="r--"), folder("c/a/b"): access(ana="r-x")},
+        {way("c"): passes(other="--x"), group("g0"): of(ANA, BO),
+         folder("c/a"): access(g0="r-x"), folder("c/a/b"): access()},
+    ),
+    "whoever is barred from a folder gets through it by a way of his own": (
+        {way("c"): passes(other="--x"), group("g0"): of(ANA), way("c/a"): passes(ana="--x"),
+         folder("c/a"): access(g0="r-x", ana="r--"), folder("c/a/b"): access(ana="r-x")},
+        {way("c"): passes(other="--x"), group("g0"): of(ANA), way("c/a"): passes(),
+         folder("c/a"): access(g0="r-x"), folder("c/a/b"): access(ana="r-x")},
+    ),
     "an entry of somebody's own comes in place of his group's": (
         {way("c"): passes(other="--x"), group("g0"): of(ANA, BO), folder("c/a"): access(g0="rwx", ana="r-x")},
         {way("c"): passes(other="--x"), group("g0"): of(BO), folder("c/a"): access(g0="rwx", bo="r-x")},
@@ -135,6 +157,9 @@ LOST = {
     "somebody comes to a workspace as a scope there is closed to him": True,
     "somebody leaves the group that let him into a workspace as a scope there opens to him": True,
     "the way to a folder is opened as it is closed to somebody": True,
+    "one way on the path is opened to somebody as the next one is closed to him": True,
+    "an entry that bars somebody from the way is taken away as what lies behind it is": True,
+    "an entry with which nobody passes is taken away as what lies behind it is": True,
     "an entry of somebody's own comes in place of his group's": True,
 }
 
