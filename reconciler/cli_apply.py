@@ -55,17 +55,25 @@ def run(arguments: Namespace) -> int:
         # Read again under the lock: another run may have written to the journal since.  What is written goes
         # through the store that holds the lock, which alone can tell when it is lost.
         session = replace(begin(arguments, revision.commit), store=first.store)
+        if _wait(session):
+            # Another run came in between and was interrupted.
+            session = replace(begin(arguments, revision.commit), store=first.store)
         guard = first.store.check
         with open_cloud(session.environment, session.pins, session.root, session.needed, guard) as cloud:
             return _apply(arguments, session, cloud, revision, saved)
 
 
-def _wait(session: Session) -> None:
-    """Wait for what an interrupted run may have made: a stale reading would have it made again."""
+def _wait(session: Session) -> bool:
+    """Wait for what an interrupted run may have made: a stale reading would have it made again.
+
+    Returns whether it waited.
+    """
     wait = unsettled(session.inputs.history, now())
-    if wait > timedelta():
-        say(f"what an interrupted run may have made shows in {wait.seconds} s at the latest; waiting")
-        time.sleep(wait.total_seconds())
+    if wait <= timedelta():
+        return False
+    say(f"what an interrupted run may have made shows in {wait.seconds} s at the latest; waiting")
+    time.sleep(wait.total_seconds())
+    return True
 
 
 def _holder() -> str:

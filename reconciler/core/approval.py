@@ -231,14 +231,22 @@ def _objection(action: Action, approval: Approval, violations: Sequence[Violatio
             f"{where}: {', '.join(sorted(entitled))} also wrote {action.source}; "
             "a second person has to approve it"
         )
-    unheeded = (_unheeded(violation, approval, rules, entitled) for violation in violations)
+    others = entitled - court.authors(action)
+    unheeded = (_unheeded(violation, approval, rules, entitled, others) for violation in violations)
     return next((text for text in unheeded if text), "")
 
 
 def _unheeded(
-    violation: Violation, approval: Approval, rules: Sequence[Entitlement], entitled: frozenset[str]
+    violation: Violation,
+    approval: Approval,
+    rules: Sequence[Entitlement],
+    entitled: frozenset[str],
+    others: frozenset[str],
 ) -> str:
-    """The guardrail that stands in the way, unless this approval overrides it with authority and a reason."""
+    """The guardrail that stands in the way, unless this approval overrides it with authority and a reason.
+
+    `others` are those of the entitled who did not ask for the action themselves.
+    """
     if not violation.overridable or not approval.overrides.get(violation.rule):
         return _stands(violation)
     may = frozenset().union(*(rule.approvers for rule in rules if _matches(rule.overrides, violation.rule)))
@@ -246,6 +254,11 @@ def _unheeded(
         return (
             f"guardrail {violation.rule}: {', '.join(sorted(entitled))} may not override it "
             "(policies/approval-rules.yaml, `overrides`)"
+        )
+    if not others & may:
+        return (
+            f"guardrail {violation.rule}: {', '.join(sorted(entitled & may))} also asked for it; a second "
+            "person who may override it has to approve it"
         )
     return ""
 

@@ -125,13 +125,14 @@ class Desk:
         self.repository.git("commit", "-q", "--allow-empty", "-m", "work", person=person)
         return self.repository.head()
 
-    def approve_what_may_go(self, because: str) -> Said:
-        """Approve the actions of plan.json that no guardrail stops: what is left out holds nothing up."""
-        plan = json.loads((self.root / "plan.json").read_text("utf-8"))
+    def approve_what_may_go(self, because: str, path: str = "plan.json", **environ: str) -> Said:
+        """Approve the actions of a plan that no guardrail stops: what is left out holds nothing up."""
+        plan = json.loads((self.root / path).read_text("utf-8"))
         stopped = {ident for violation in plan["violations"] for ident in violation["actions"]}
         chosen = [each["id"] for each in plan["actions"] if each["id"] not in stopped]
         only = [word for ident in chosen for word in ("--only", ident)]
-        return self.run("approve", "plan.json", "--because", because, "--expires", "2099-01-01", *only)
+        words = ("approve", path, "--because", because, "--expires", "2099-01-01", *only)
+        return self.run(*words, cwd=None, **environ)
 
     def now(self) -> datetime:
         return self.emulator.world.clock.utc()

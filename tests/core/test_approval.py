@@ -230,3 +230,24 @@ def test_an_interrupted_action_covers_no_other_right_object_or_approval() -> Non
     assert approve(rest, court(approval(whole), begun=[("approval-1", whole)], spent=spent)).actions == ()
     guarded = replace(rest, violations=(Violation(rule="limit", text="too many", actions=(rest_of.id,)),))
     assert approve(guarded, court(approval(whole), begun=[("approval-1", whole)])).actions == ()
+
+
+def test_who_asked_for_it_overrides_no_guardrail_though_somebody_else_approves_it_as_well() -> None:
+    plan = one_grant()
+    broken = Violation(rule="removals", text="too many", actions=(plan.actions[0].id,))
+    plan = replace(plan, violations=(broken,))
+    ana, lea, max_ = "ana@corp.example", "lea@corp.example", "max@corp.example"
+    rules = [
+        Entitlement(approvers=frozenset({ana, max_}), overrides=("removals",)),
+        Entitlement(approvers=frozenset({lea})),
+    ]
+
+    def given(*approvers: str) -> Court:
+        both = approval(*plan.actions, approvers=frozenset(approvers), overrides={"removals": "as agreed"})
+        return court(both, entitlements=rules)
+
+    assert reasons(plan, given(ana, lea)) == [
+        f"guardrail removals: {ana} also asked for it; a second person who may override it has to approve it"
+    ]
+    assert "may not override it" in reasons(plan, given(lea))[0]
+    assert len(approve(plan, given(ana, max_)).actions) == 1
