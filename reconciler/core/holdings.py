@@ -89,6 +89,8 @@ class Holdings:
         self.nesting = Nesting(live, self.declared, self.renamed)
         self.tenants = [action.tenant for action in actions]
         """By action, whose it is."""
+        self.moving: dict[Address, int] = {}
+        """Things of a tree that are about to be renamed, by the action that does it."""
         self.moved: dict[Target, dict[str, list[Move]]] = {}
         self._lines: dict[Target, dict[str, Entry]] = {}
         for number, action in enumerate(actions):
@@ -108,6 +110,8 @@ class Holdings:
 
     def _take(self, number: int, action: Action) -> None:
         address, (role, principal) = action.address, action.attribute
+        if role == "name" and address in self.former and self.kinds[address.kind].passage:
+            self.moving[address] = number
         if not principal or role == EXISTS:
             return
         who = self.nesting.name(principal)
@@ -134,7 +138,8 @@ class Holdings:
         reached = set(self._reached())
         changed = reached | self.moved.keys()
         chosen = {target for target, moves in self.moved.items() if self._shared(target, moves, changed)}
-        return sorted(chosen | reached | set(self._beyond(changed)))
+        renamed = {target for address in self.moving for target in self._roles(address)}
+        return sorted(chosen | reached | renamed | set(self._beyond(changed)))
 
     def _beyond(self, changed: Collection[Target]) -> Iterator[Target]:
         """What lies below things of a tree through which somebody else may pass."""

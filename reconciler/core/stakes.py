@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reconciler.core.holdings import Entry, Holdings, Target
 from reconciler.core.model import Kind, Value
-from reconciler.core.nesting import PEOPLE, Nesting, is_group
+from reconciler.core.nesting import EVERYBODY, PEOPLE, Nesting, is_group
 from reconciler.core.routes import ALWAYS, NEVER, UNKNOWN, Routes, both, either, once, until
 
 WAYS = 64
@@ -124,6 +124,8 @@ class Lists:
         """Whether more than one action may have a say in a target at all."""
         kind, nesting = self.holdings.kinds[target.address.kind], self.holdings.nesting
         actions, groups = self._about(target)
+        if target.address in self.holdings.moving:
+            return True
         for at, _ in self._gate_lines(target, kind):
             if at not in self._crowds:
                 self._crowds[at] = self._about(at)
@@ -140,6 +142,20 @@ class Lists:
     def gates(self, target: Target) -> list[Table]:
         """The ways to a thing, as far as they change."""
         kind = self.holdings.kinds[target.address.kind]
+        move = self.holdings.moving.get(target.address)
+        here = self._places(target, kind)
+        if move is None:
+            return [gate for gate in here.values() if self._changes(gate)]
+        former = self._places(Target(self.holdings.former[target.address], target.role), kind)
+        for place in here.keys() ^ former.keys():
+            # The way to where it will be matters once it is there, and that to where it was until then.
+            side, free = (here, until(move)) if place in here else (former, once(move))
+            side[place] = _but(side[place], free)
+        gates = {**former, **here}
+        return [gates[place] for place in sorted(gates) if self._changes(gates[place])]
+
+    def _places(self, target: Target, kind: Kind) -> dict[str, Table]:
+        """The list of every place on the way to a thing."""
         places: dict[str, list[Table]] = {}
         for at, place in self._gate_lines(target, kind):
             if not self.holdings.line(at):
@@ -150,8 +166,7 @@ class Lists:
                 here = at.address.locator == place
                 parts = frozenset({kind.passage.part, *([kind.passage.own] if here else [])})
             places.setdefault(place, []).append(self.table(at, parts))
-        gates = (tables[0] if len(tables) == 1 else _merged(tables) for tables in places.values())
-        return [gate for gate in gates if self._changes(gate)]
+        return {place: tables[0] if len(tables) == 1 else _merged(tables) for place, tables in places.items()}
 
     def _changes(self, table: Table) -> bool:
         return bool(table.moving) or self.holdings.nesting.changes(table.groups) > 0
@@ -209,6 +224,18 @@ def _merged(tables: Iterable[Table]) -> Table:
             whole.nesting,
         )
     return whole
+
+
+def _but(table: Table, free: Routes) -> Table:
+    """The list of a place, where whoever it is passes as long as this holds."""
+    entries = {EVERYBODY: NOTHING, **table.stakes}
+    return Table(
+        {
+            who: tuple(Stake(either(stake.gives, free), stake.leaves) for stake in stakes)
+            for who, stakes in sorted(entries.items())
+        },
+        table.nesting,
+    )
 
 
 def _together(ones: Stakes, others: Stakes) -> Stakes:

@@ -311,3 +311,40 @@ def test_what_a_whole_plan_needs_does_not_stand_in_the_way_of_a_part() -> None:
     needs = {words(each): each.needs for each in half.actions}
     ids = {words(each): each.id for each in half.actions}
     assert ids["grant group:g0 on s"] in needs[f"revoke {ANA} on g1"]
+
+
+def moved_folder(ways_after: State, held_after: Mapping[Attribute, str]) -> Order:
+    """A folder moves from where only ana passes to where bo passes as well, and both have an entry on it."""
+    old, new = folder("c/old/f"), folder("c/new/f")
+    before: State = {
+        way("c"): passes(other="--x"),
+        way("c/old"): passes(ana="--x"),
+        way("c/new"): passes(ana="--x", bo="--x"),
+        old: access(ana="r-x", bo="r-x"),
+    }
+    live = motion(before, {}).live
+    after: State = {way("c"): passes(other="--x"), way("c/old"): passes(), **ways_after}
+    wanted = [
+        Wanted(address=address, tenant="t", source=HERE, grants=facts, adopted=True)
+        for address, facts in after.items()
+    ]
+    wanted.append(
+        Wanted(address=new, tenant="t", source=HERE, grants=held_after, adopted=True, was=old.locator)
+    )
+    known = {name: known_identity(name) for name in (ANA, BO, "other")}
+    drift = diff(wanted, live, replace(frame(*known, **known), kinds=KINDS))
+    return arrange(drift.actions, KINDS, wanted, live)
+
+
+def test_a_folder_moves_once_nobody_is_let_in_where_it_will_be() -> None:
+    found = moved_folder({way("c/new"): passes(ana="--x")}, access(ana="r-x", bo="r-x"))
+    order = [words(each) for each in found.actions]
+    assert order == [f"revoke {BO} on c/new", "set  on c/new/f", f"revoke {ANA} on c/old"]
+    assert found.actions[1].needs == (found.actions[0].id,) and not found.knots
+
+
+def test_a_move_that_lets_somebody_in_before_he_can_be_put_out_is_told() -> None:
+    """An entry on a folder that moves is taken away under its new name only."""
+    found = moved_folder({way("c/new"): passes(ana="--x", bo="--x")}, access(ana="r-x"))
+    [violation] = violations(found.knots, KINDS)
+    assert f"{BO} holds read" in violation.text and "neither before nor after" in violation.text
