@@ -12,14 +12,16 @@ from reconciler.emulator.faults import Fault
 from reconciler.emulator.log import Entry
 from reconciler.emulator.server import Emulator, running
 from reconciler.providers.client_credential import YOUNG
-from tests.cli.desk import seed
 from tests.reliability.facts import difference, facts
 from tests.reliability.loop import Loop
 from tests.reliability.requests import KINDS, Kind
+from tests.reliability.scenes import first
 from tests.reliability.trial import Clean, begin, rehearsed, scene_of
 
-KINDS_SIGNED = [kind for kind in KINDS if not kind.item and "signs-in" not in kind.traits]
-"""Every kind of request that carries a token."""
+KINDS_SIGNED = [
+    kind for kind in KINDS if not kind.item and kind.system != "Store" and "signs-in" not in kind.traits
+]
+"""Every kind of request that carries a provider's token; the store has tests of its own."""
 ITEMS = [kind for kind in KINDS if kind.item]
 JSON = {"Content-Type": "application/json"}
 UNAUTHORIZED = '{"error": {"code": "x", "message": "x"}}'
@@ -28,7 +30,7 @@ ONCE_MORE = "a new token is refused as well"
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with running(seed(), tmp_path_factory.mktemp("tls") / "ca.pem") as served:
+    with running(first(), tmp_path_factory.mktemp("tls") / "ca.pem") as served:
         yield served
 
 
