@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from reconciler.cli_plan import print_plan
+from reconciler.core.duplicates import DuplicateKeyError, no_duplicates
 from reconciler.core.errors import BadPlanFile
 from reconciler.core.plan import Plan
 from reconciler.core.planfile import from_document
@@ -26,11 +27,13 @@ def run(arguments: Namespace) -> int:
 def read_plan(path: Path) -> Plan:
     """A saved plan; raises BadPlanFile with what to do when it cannot be used."""
     try:
-        document = json.loads(_content(path))
+        document = json.loads(_content(path), object_pairs_hook=no_duplicates)
     except OSError as error:
         raise BadPlanFile(
             f"cannot read {path}: {error.strerror}; make a plan with `plan --out {path}`"
         ) from None
+    except DuplicateKeyError as error:
+        raise BadPlanFile(f"{path}: {error}; make the plan anew with `plan --out {path}`") from None
     except (ValueError, RecursionError):
         raise BadPlanFile(f"{path} is not JSON; make the plan anew with `plan --out {path}`") from None
     try:

@@ -21,7 +21,8 @@ from reconciler.policy import principals
 from reconciler.policy.claims import Claim, settle
 from reconciler.policy.documents import ApprovalDocument, TenantDocument
 from reconciler.policy.lock import read_lock
-from reconciler.policy.parse import APPROVAL, TENANT, Parsed, parse
+from reconciler.policy.overrides import RuleNames
+from reconciler.policy.parse import APPROVAL, RULES, TENANT, Parsed, parse
 from reconciler.policy.platform import Platform, build
 from reconciler.policy.policies import ApprovalFile, Policies, Tenant, is_platforms
 from reconciler.policy.rulebook import rulebook
@@ -70,6 +71,10 @@ def _load(tree: Tree, vocabularies: Sequence[Vocabulary]) -> Policies:
     book, faults = rulebook([each for each in parsed if each.kind == "guardrail"], listing.files)
     problems.extend(faults)
     platform.complete &= not any(map(is_platforms, problems))
+    rule_names = RuleNames.of(parsed, platform.complete)
+    for each in parsed:
+        if each.kind == RULES:
+            (problems if rule_names.complete else notes).extend(rule_names.unknown(each))
     lock: dict[str, dict[str, str]] = {}
     lock_file = next((each for each in parsed if each.kind == "principals-lock"), None)
     if lock_file is not None:
@@ -85,8 +90,9 @@ def _load(tree: Tree, vocabularies: Sequence[Vocabulary]) -> Policies:
     problems.extend(principals.impostors(claims, names, groups, lock))
     notes.extend(principals.unpinned(names, groups, lock))
     notes.extend(_without_card(claims, tenants))
-    approvals, faults = _approvals(parsed, platform)
+    approvals, faults, doubts = _approvals(parsed, platform, rule_names)
     problems.extend(faults)
+    notes.extend(doubts)
 
     blocked = _blocked(problems)
     frozen = frozenset(blocked)
@@ -180,9 +186,13 @@ def _without_card(claims: Iterable[Claim], tenants: dict[str, Tenant]) -> Iterat
         )
 
 
-def _approvals(parsed: Iterable[Parsed], platform: Platform) -> tuple[list[ApprovalFile], list[Problem]]:
+def _approvals(
+    parsed: Iterable[Parsed], platform: Platform, rule_names: RuleNames
+) -> tuple[list[ApprovalFile], list[Problem], list[Problem]]:
+    """The approvals that count, with what keeps others from it, and with notes."""
     files: list[ApprovalFile] = []
     problems: list[Problem] = []
+    notes: list[Problem] = []
     for each in parsed:
         if each.kind != APPROVAL:
             continue
@@ -195,6 +205,10 @@ def _approvals(parsed: Iterable[Parsed], platform: Platform) -> tuple[list[Appro
             place = each.places("environment")
             problems.append(Problem(source=place, text=text, tenant=each.tenant))
             continue
+        if unknown := list(rule_names.unknown(each)):
+            (problems if rule_names.complete else notes).extend(unknown)
+            if rule_names.complete:
+                continue
         files.append(
             ApprovalFile(
                 ident=fingerprint(document.model_dump(mode="json")),
@@ -207,7 +221,7 @@ def _approvals(parsed: Iterable[Parsed], platform: Platform) -> tuple[list[Appro
                 overrides={each.rule: each.because for each in document.override},
             )
         )
-    return files, problems
+    return files, problems, notes
 
 
 def _consents(parsed: Parsed, document: ApprovalDocument) -> Iterator[Consent]:

@@ -28,7 +28,7 @@ from reconciler.policy.yaml_nodes import MAX_FAULTS, Document, Places, read, sho
 
 Models = Mapping[str, type[BaseModel]]
 
-APPROVAL, TENANT = "approval", "tenant"
+APPROVAL, RULES, TENANT = "approval", "approval-rules", "tenant"
 
 
 @dataclass(frozen=True, slots=True)

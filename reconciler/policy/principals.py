@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby, islice
 
 from reconciler.core.model import Source
 from reconciler.core.spelling import skeleton
@@ -13,10 +14,9 @@ from reconciler.policy.claims import Claim
 from reconciler.policy.lock import Lock
 from reconciler.policy.suggest import nearest_principal
 
-_LOOKED_AT = 100
-"""So many unpinned names are compared with the known ones; more of them are no slips of the pen."""
-
-
+MOST_TOLD = 100
+"""So many unpinned names are told, with what may have been meant; more of them are no slips of the pen."""
+_LOCK = Source("policies/principals.lock.yaml", 1)
 _NOWHERE = Source("", 0)
 
 
@@ -33,9 +33,19 @@ def named(claims: Iterable[Claim]) -> dict[str, Claim]:
     return found
 
 
-def _place(name: str, claim: Claim) -> Source:
-    places = (source for other, source in claim.kind.principals(claim.declared) if other == name)
-    return next(places, claim.declared.source)
+def _places(names: Mapping[str, Claim]) -> dict[str, Source]:
+    """Where each of these names first stands in its document, which is walked once for all of them."""
+    places: dict[str, Source] = {}
+    for _, several in groupby(names.items(), key=lambda each: id(each[1])):
+        wanted = dict(several)
+        claim = next(iter(wanted.values()))
+        for name, source in claim.kind.principals(claim.declared):
+            if name in wanted:
+                places.setdefault(name, source)
+                del wanted[name]
+            if not wanted:
+                break
+    return places
 
 
 def declared_groups(claims: Iterable[Claim]) -> frozenset[str]:
@@ -48,27 +58,27 @@ def declared_groups(claims: Iterable[Claim]) -> frozenset[str]:
 def unpinned(names: Mapping[str, Claim], groups: frozenset[str], lock: Lock) -> Iterator[Problem]:
     """A note for each name that no lock entry pins and no document declares, with what may have been meant.
 
-    It is no error: the name of somebody new looks like this too, and the directory will be asked.
+    It is no error: the name of somebody new looks like this too, and the directory will be asked.  Of more
+    names than anybody reads, only their number is told.
     """
     pinned = frozenset(name for pins in lock.values() for name in pins)
     if not pinned:
-        yield Problem(
-            source=Source("policies/principals.lock.yaml", 1),
-            text="no name is pinned to its object id yet; run `reconciler pin`",
-        )
+        yield Problem(source=_LOCK, text="no name is pinned to its object id yet; run `reconciler pin`")
         return
-    looked_at = 0
+    missing = {name: claim for name, claim in names.items() if name not in pinned and name not in groups}
+    told = dict(islice(missing.items(), MOST_TOLD))
     known = {kind: _of_kind(kind, pinned | groups) for kind in ("user", "group", "sp")}
-    for name, claim in names.items():
-        if name in pinned or name in groups:
-            continue
-        near = ""
-        if looked_at < _LOOKED_AT:
-            looked_at += 1
-            near = nearest_principal(name, known[name.partition(":")[0]])
+    places = _places(told)
+    for name, claim in told.items():
+        near = nearest_principal(name, known[name.partition(":")[0]])
         hint = f"did you mean {near!r}?" if near else "if it is meant, run `reconciler pin`"
         text = f"{name} is not pinned to an object id; {hint}"
-        yield Problem(source=_place(name, claim), text=text, tenant=claim.declared.tenant)
+        source = places.get(name, claim.declared.source)
+        yield Problem(source=source, text=text, tenant=claim.declared.tenant)
+    if more := len(missing) - len(told):
+        names_are = "name is" if more == 1 else "names are"
+        text = f"and {more:,} more {names_are} not pinned to an object id; run `reconciler pin`"
+        yield Problem(source=_LOCK, text=text)
 
 
 def _of_kind(kind: str, names: Iterable[str]) -> frozenset[str]:

@@ -63,12 +63,24 @@ def _guid(text: str) -> str:
     return text.lower()
 
 
+def _with_content(text: str) -> str:
+    # Blanks have more spellings than strip() knows: a zero-width space is none of its own, and no sign.
+    if not any(sign.isprintable() and not sign.isspace() for sign in text):
+        raise ValueError(f"{text!r} is blank: write words")
+    return text
+
+
 Day = Annotated[date, BeforeValidator(day, json_schema_input_type=date)]
 Guid = Annotated[str, AfterValidator(_guid)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$")]
 """A logical name: lower-case letters, digits, dots and hyphens."""
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[
+    str,
+    Field(min_length=1, max_length=500, json_schema_extra={"pattern": r"\S"}),
+    AfterValidator(_with_content),
+]
+"""Words for people, such as a reason: never blank."""
 Principal = Annotated[
     str,
     AfterValidator(principal),

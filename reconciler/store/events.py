@@ -9,10 +9,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from reconciler.core.course import Course, Mark
+from reconciler.core.duplicates import DuplicateKeyError, no_duplicates
 from reconciler.core.errors import StoreError
 from reconciler.core.plan import Action, Status
 from reconciler.core.planfile import identity_of, read_action
 from reconciler.store.contract import Store
+
+_READER = json.JSONDecoder(object_pairs_hook=no_duplicates)
+"""One for all lines, as making one for each would take time."""
 
 Key = tuple[str, str]
 """A run, and the id of an action that it announced."""
@@ -59,7 +63,9 @@ def events(store: Store, name: str) -> Iterator[tuple[int, Event]]:
     lines = store.lines(name)
     for number, line in enumerate(lines, 1):
         try:
-            event = json.loads(line)
+            event = _READER.decode(line)
+        except DuplicateKeyError as error:
+            raise _damaged(name, number, error) from None
         except (ValueError, RecursionError) as error:
             if number == len(lines):
                 return  # A crash tore the last line: what it announced was never sent.

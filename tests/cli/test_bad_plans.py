@@ -54,8 +54,26 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "another tool": (b'{"format_version": "1.2", "terraform_version": "1.9"}', "no plan of format"),
     "deep": (b"[" * 200_000, "is not JSON"),
     "nothing else": (b'{"format": "reconciler/plan/v1"}', "digest does not match"),
+    "a key twice": (
+        b'{"format": "x", "f\\u006frmat": "reconciler/plan/v1"}',
+        "the key 'format' stands twice",
+    ),
+    "a key twice inside": (b'[{"a": {"b": 1, "c": 2, "b": 1}}]', "the key 'b' stands twice"),
+    "a hostile key": (b'{"\\u001b[31m::error::x": 1, "\\u001b[31m::error::x": 2}', "stands twice"),
     "a hostile format": (b'{"format": "\\u001b[31m::error::x"}', "no plan of format"),
 }
+
+
+@pytest.mark.parametrize("arguments", USING)
+def test_a_plan_that_says_two_things_is_no_plan(planned: Desk, arguments: list[str]) -> None:
+    """The digest is that of one of the two: whoever reads the file may see the other one."""
+    path = planned.root / "plan.json"
+    text = path.read_text("utf-8")
+    assert text.count('\n  "actions": [') == 1
+    path.write_text(text.replace('\n  "actions": [', '\n  "actions": [], "actions": ['), "utf-8")
+    said = planned.run(*arguments)
+    assert said.code == 1
+    assert "plan.json: the key 'actions' stands twice in one object" in said.one_line()
 
 
 @pytest.mark.parametrize("name", BROKEN)

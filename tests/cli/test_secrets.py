@@ -7,6 +7,7 @@ gateways do: whatever a message is made of may hold a token.
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from reconciler.cli_emulator import read_seed
 from reconciler.emulator.app import App
 from reconciler.emulator.wire import Request, Response
 from tests.cli.canaries import LAID, VALUES, echo, leaks, written
@@ -324,6 +326,32 @@ def test_the_emulator_shows_no_secret_of_its_seed(desk: Desk) -> None:
     said = desk.spawn(*arguments, program=["-c", code], RECONCILER_DEBUG="1", **LAID)
     assert "https://127.0.0.1:" in said.out
     assert leaks(desk, said) == []
+
+
+def test_what_the_emulator_prints_can_be_pasted(desk: Desk, tmp_path: Path) -> None:
+    said = []
+    with desk.process(
+        "emulator", "serve", "--port", "0", "--ca", str(tmp_path / "ca.pem"), **LAID
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            said.append(line)
+            if "Ctrl-C ends it" in line:
+                break
+    assert leaks(desk, Said(0, "", "".join(said))) == []
+    exports = [line for line in said if line.startswith("  export ")]
+    script = "".join([*exports, "env\n"])
+    shell = subprocess.run(["sh"], input=script, env={}, capture_output=True, text=True, check=True)
+    given = dict(line.split("=", 1) for line in shell.stdout.splitlines())
+    sample = read_seed(None)
+    signing = [each for each in sample["directory"]["service-principals"] if "secret" in each]
+    secrets = {each["app-id"]: each["secret"] for each in signing}
+    assert given["RECONCILER_ENV"] == "local"
+    assert secrets[given["AZURE_CLIENT_ID"]] == given["AZURE_CLIENT_SECRET"]
+    account = sample["databricks"]["account"]["secrets"]
+    assert account[given["DATABRICKS_CLIENT_ID"]] == given["DATABRICKS_CLIENT_SECRET"]
+    other = f"{given['AZURE_CLIENT_ID'][:-1]}2"
+    assert f"ends in 2, {secrets[other]})" in "".join(said), "the identity that applies"
 
 
 @pytest.mark.slow

@@ -54,6 +54,14 @@ def test_the_same_words_are_the_same_consent_and_others_are_not(tmp_path: Path) 
         ),
         (("because: agreed in CHG-7\n", ""), ":1:1: the key `because` is missing"),
         (("expires: 2027-01-31", "expires: never"), ":4:10: expires: 'never' is not a date"),
+        (("because: agreed in CHG-7", 'because: " \\t "'), ":3:10: because: "),
+        (('"the team moves"', '"   "'), ":5:38: override[0].because: ' ' is blank: write words"),
+        (('"the team moves"', '"\\u200b\\u2003"'), ":5:38: override[0].because: "),
+        (
+            ("rule: removals", "rule: removls"),
+            ":5:19: override[0].rule: no rule 'removls'; did you mean 'removals'?",
+        ),
+        (("rule: removals", "rule: 're*'"), ":5:19: override[0].rule: no rule 're*'; known are bad-moment, "),
     ],
 )
 def test_a_faulty_approval_does_not_count_and_blocks_nobody(
@@ -66,3 +74,45 @@ def test_a_faulty_approval_does_not_count_and_blocks_nobody(
     assert policies.approvals == ()
     assert policies.blocked == {}
     assert policies.unusable == ()
+
+
+OWN = "kind: guardrail\nname: people-get-an-end\nexpression: 'true'\nmessage: write an end\n"
+RULES = "kind: approval-rules\nrules:\n  - who: [bo@corp.example]\n    overrides: {}\n"
+
+
+def test_a_rule_of_the_platforms_own_is_a_rule(tmp_path: Path) -> None:
+    files = {
+        "policies/guardrails/own.yaml": OWN,
+        "policies/approval-rules.yaml": RULES.format("['*', removals, 'people-*', 'bad-moment*']"),
+        "tenants.d/red/approvals/one.yaml": APPROVAL.replace("rule: removals", "rule: people-get-an-end"),
+    }
+    policies = estate(tmp_path, files)
+    assert said(policies) == []
+    assert policies.approvals[0].overrides == {"people-get-an-end": "the team moves"}
+
+
+def test_who_may_override_what_is_no_rule_is_told(tmp_path: Path) -> None:
+    policies = estate(
+        tmp_path, {"policies/approval-rules.yaml": RULES.format("[removals, removls, 'people-*']")}
+    )
+    first, second = said(policies)
+    where = "policies/approval-rules.yaml:4"
+    assert first == f"{where}:27: rules[0].overrides[1]: no rule 'removls'; did you mean 'removals'?"
+    assert second.startswith(f"{where}:36: rules[0].overrides[2]: no rule 'people-*'; known are bad-moment, ")
+    assert len(policies.unusable) == 2, "nobody could say who may approve what"
+
+
+def test_while_the_platforms_rules_are_in_error_an_unknown_one_is_a_note(tmp_path: Path) -> None:
+    path = "tenants.d/red/approvals/one.yaml"
+    files = {
+        "policies/guardrails/own.yaml": OWN.replace("message", "massage"),
+        "policies/approval-rules.yaml": RULES.format("[people-get-an-end]"),
+        path: APPROVAL.replace("rule: removals", "rule: people-get-an-end"),
+    }
+    policies = estate(tmp_path, files)
+    assert {problem.source.file for problem in policies.problems} == {"policies/guardrails/own.yaml"}
+    assert [str(note).partition("; ")[0] for note in policies.notes] == [
+        "policies/approval-rules.yaml:4:17: rules[0].overrides[0]: no rule 'people-get-an-end'",
+        f"{path}:5:19: override[0].rule: no rule 'people-get-an-end'",
+    ]
+    assert len(policies.approvals) == 1

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.core.errors import PolicyError
-from reconciler.core.model import Address
+from reconciler.core.model import Address, Source
+from reconciler.core.vocabulary import Declared
 from reconciler.policy.load import load
 from reconciler.policy.tree import WorkingTree
 from tests.policy.small import GUID, VOCABULARIES, environment, estate, folder, group, said, scope
 
 BLUE = "tenants.d/blue/groups.yaml"
 RED = "tenants.d/red/groups.yaml"
+(GROUPS,) = (kind for each in VOCABULARIES for kind in each.documents if kind.kind == "group")
 
 
 def test_a_sound_estate_has_no_problems(tmp_path: Path) -> None:
@@ -217,6 +221,42 @@ def test_names_that_are_not_pinned_are_notes_with_a_suggestion(tmp_path: Path) -
         "group:red-ds2 is not pinned to an object id; did you mean 'group:red-ds'?",
         "sp:robot is not pinned to an object id; if it is meant, run `reconciler pin`",
     ]
+
+
+def test_many_unpinned_names_are_looked_for_once_and_told_by_their_number(tmp_path: Path) -> None:
+    walked: list[str] = []
+
+    def principals(declared: Declared) -> Iterator[tuple[str, Source]]:
+        for name, source in GROUPS.principals(declared):
+            walked.append(name)
+            yield name, source
+
+    kinds = (replace(GROUPS, principals=principals),)
+    vocabularies = [
+        replace(each, documents=kinds) if GROUPS in each.documents else each for each in VOCABULARIES
+    ]
+    members = [f"user:person-{number}@corp.example" for number in range(20_000)]
+    pinned = ["user:ana@corp.example"] * 5_000
+    card = {"tenants.d/blue/tenant.yaml": "kind: tenant\nname: Blue\n"}
+    files = {
+        **card,
+        RED: group("red-x", *members[:15_000]),
+        BLUE: group("blue-x", *pinned, *reversed(members)),
+    }
+    estate(tmp_path, files)
+    policies = load(WorkingTree(tmp_path), vocabularies)
+    assert said(policies) == []
+    assert len(walked) <= 2 * (5_000 + 20_000 + 15_000), (
+        "each document: once for its names, once for their places"
+    )
+    *told, last = sorted(policies.notes, key=lambda note: "more names" in note.text)
+    assert len(told) == 100
+    assert last.text == "and 19,900 more names are not pinned to an object id; run `reconciler pin`"
+    assert (last.source, last.tenant) == (Source("policies/principals.lock.yaml", 1), "")
+    for note in told:
+        name = note.text.partition(" ")[0]
+        line = (tmp_path / note.source.file).read_text("utf-8").splitlines()[note.source.line - 1]
+        assert line[note.source.column - 1 :].startswith(name), "a note stands where its name does"
 
 
 def test_every_tenant_that_names_an_impostor_is_told(tmp_path: Path) -> None:

@@ -52,6 +52,23 @@ def test_an_end_in_another_file_does_not_bring_spent_consent_back(
     assert history.interrupted() == {}
 
 
+@pytest.mark.parametrize(
+    ("line", "said", "twice"),
+    [(0, '"verb": "', "verb"), (0, '"run": "', "run"), (1, '"status": "', "status")],
+)
+def test_a_line_that_says_a_key_twice_is_damage(tmp_path: Path, line: int, said: str, twice: str) -> None:
+    """The last line, too: a crash tears lines, and writes no key twice."""
+    path = settled(tmp_path, grant())
+    written = lines(path)
+    assert len(written) == 2
+    spaced = [json.dumps(json.loads(each)) + "\n" for each in written]
+    assert spaced[line].count(said) == 1
+    spaced[line] = spaced[line].replace(said, f'"{twice}": "x", {said}')
+    path.write_text("".join(spaced), "utf-8")
+    with pytest.raises(StoreError, match=rf"run-1\.jsonl:{line + 1}: .*the key '{twice}' stands twice"):
+        read(FolderStore(tmp_path), "test")
+
+
 def test_ends_that_differ_come_to_the_same_in_every_order(tmp_path: Path) -> None:
     for statuses in itertools.permutations([Status.FAILED, Status.PARTIAL, Status.VERIFIED]):
         folder = tmp_path / "-".join(statuses)
