@@ -50,7 +50,7 @@ def _alone(chosen: Path) -> RuleBook | None:
         files = [File(str(path), path.read_bytes()) for path in ([chosen] if chosen.is_file() else paths)]
     except OSError as error:
         raise PolicyError(f"cannot read {error.filename}: {error.strerror}") from None
-    book, problems = rules_in(files)
+    book, problems = rules_in(files, KINDS)
     if problems:
         raise PolicyError("the rules are in error:" + "".join(f"\n  {problem}" for problem in problems))
     return book

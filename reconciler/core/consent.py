@@ -13,6 +13,8 @@ from json.encoder import encode_basestring_ascii as quote
 
 from reconciler.core.model import Address, Attribute, Value, Verb
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
 
 def action_id(
     environment: str,
@@ -46,7 +48,7 @@ def action_id(
 
 def canonical(payload: object) -> str:
     """JSON with sorted keys, no spaces and ASCII only: the form over which all fingerprints are taken."""
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _CANONICAL.encode(payload)
 
 
 def fingerprint(payload: object) -> str:

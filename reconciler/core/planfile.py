@@ -14,12 +14,13 @@ equal inputs have to give equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from reconciler.core.consent import action_id, fingerprint
+from reconciler.core.consent import action_id, canonical, fingerprint
 from reconciler.core.errors import BadPlanFile
 from reconciler.core.model import Address, Attribute, Evidence, Finding, Gap, Reading, Source, Verb
 from reconciler.core.plan import Action, Blocked, Cause, Plan, Violation
@@ -31,13 +32,12 @@ STAGES = ("blocked", "next")
 
 def sealed(plan: Plan) -> Plan:
     """The plan with the digest of its content."""
-    return replace(plan, digest=fingerprint(_content(plan)))
+    return replace(plan, digest=_digest(plan))
 
 
 def to_document(plan: Plan) -> dict[str, Any]:
     """The plan in JSON-ready form; seals it if it is not yet."""
-    content = _content(plan)
-    return {**content, "digest": plan.digest or fingerprint(content)}
+    return {**_content(plan, plan.actions), "digest": plan.digest or _digest(plan)}
 
 
 def from_document(document: Any) -> Plan:
@@ -59,7 +59,7 @@ def from_document(document: Any) -> Plan:
         plan = _plan(content, str(document["digest"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadPlanFile(f"the plan file is damaged: {error}; make it anew with `plan --out`") from None
-    if fingerprint(_content(plan)) != plan.digest:
+    if _digest(plan) != plan.digest:
         raise BadPlanFile(
             "the plan file holds what no plan of this format does; make it anew with `plan --out`"
         )
@@ -115,14 +115,30 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     return document
 
 
-def _content(plan: Plan) -> dict[str, Any]:
+def _digest(plan: Plan) -> str:
+    """The `fingerprint` of a plan's content, one action after the other.
+
+    The text of a million actions at once would take gigabytes.  `actions` is the first key in order.
+    """
+    beside = _content(plan, ())
+    del beside["actions"]
+    found = hashlib.sha256(b'{"actions":[')
+    for number, action in enumerate(plan.actions):
+        found.update(b"," if number else b"")
+        found.update(canonical(action_document(action)).encode("ascii"))
+    found.update(b"],")
+    found.update(canonical(beside)[1:].encode("ascii"))
+    return found.hexdigest()
+
+
+def _content(plan: Plan, actions: Sequence[Action]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "environment": plan.environment,
         "revision": plan.revision,
         "as_of": plan.as_of.isoformat(),
         "managed": plan.managed,
-        "actions": [action_document(action) for action in plan.actions],
+        "actions": [action_document(action) for action in actions],
         "blocked": [
             {
                 "address": str(each.address),

@@ -7,14 +7,17 @@ together, nesting of 32 levels, and regular expressions of RE2, which take time 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from reconciler.core.custom import VARIABLES, Expression, Facts, Unanswered
+from reconciler.core.model import Verb
+from reconciler.policy.checked import read
 from reconciler.policy.failing import failing, tree
 from reconciler.policy.suggest import did_you_mean
+from reconciler.policy.typed import objection
 
 EXTRA = "reconciler[rules]"
 FAILURES = (RuntimeError, SystemError, TypeError, ValueError)
@@ -48,8 +51,11 @@ class MisspeltError(Exception):
 class Cel:
     """Compiles and answers expressions over the variables of `VARIABLES`, each of its own type."""
 
-    def __init__(self) -> None:
-        """Raises NoEngineError where the engine is not installed; loading it takes milliseconds."""
+    def __init__(self, kinds: Iterable[str] = ()) -> None:
+        """Raises NoEngineError where the engine is not installed; loading it takes milliseconds.
+
+        `kinds` are those that plans count; without them no kind is a misspelt one.
+        """
         try:
             from cel_expr_python import cel
         except ImportError:
@@ -63,22 +69,37 @@ class Cel:
             "list of string or null": cel.Type.List(cel.Type.DYN),
             "map of int": cel.Type.Map(cel.Type.STRING, cel.Type.INT),
         }
+        text, number = cel.Type("google.protobuf.StringValue"), cel.Type("google.protobuf.Int64Value")
+        strict = {
+            **types,
+            "string or null": text,
+            "int or null": number,
+            "list of string or null": cel.Type.List(text),
+        }
         # One variable for each name, dots and all: so a misspelt one is found before any plan is made.
         self._env: Any = cel.NewEnv(variables={name: types[kind] for name, kind in VARIABLES.items()})
+        # The engine has types for what may be null, and takes no values of them from here: they only check.
+        self._strict: Any = cel.NewEnv(variables={name: strict[kind] for name, kind in VARIABLES.items()})
+        self._maps: Mapping[str, frozenset[str]] = {
+            "plan.verbs": frozenset(Verb),
+            "plan.kinds": frozenset(kinds),
+            "plan.removals_by_kind": frozenset(kinds),
+        }
 
     def compile(self, text: str, wanted: str) -> Expression:
         """The expression, which gives a `wanted` ("bool" or "string"); raises MisspeltError."""
         if found := _HAS.search(text):
-            before = text[: found.start()]
             said = "every variable is always there, so has() tells nothing; compare it with null"
-            line, column = before.count("\n") + 1, found.start() - before.rfind("\n")
-            raise MisspeltError([Objection(line, column, said)])
+            raise MisspeltError([_at(text, found.start(), said)])
         try:
+            strict = self._strict.compile(text)
             expression = self._env.compile(text)
         except RuntimeError as error:
             raise MisspeltError(list(_objections(str(error)))) from None
-        given = expression.return_type().name().lower()
-        if given not in (wanted, "dyn"):
+        if fault := objection(read(strict.serialize()), text, self._maps):
+            raise MisspeltError([_at(text, *fault)])
+        given = strict.return_type().name().lower()
+        if given != wanted:
             raise MisspeltError([Objection(1, 1, f"gives {given}, and has to give {wanted}")])
         return _Compiled(expression, text, self._env.deserialize)
 
@@ -134,6 +155,11 @@ def _answer(expression: Any, bound: object) -> object:
     return value
 
 
+def _at(text: str, at: int, said: str) -> Objection:
+    before = text[:at]
+    return Objection(before.count("\n") + 1, at - before.rfind("\n"), said)
+
+
 def _objections(said: str) -> Iterator[Objection]:
     found = _OBJECTION.findall(said)
     for line, column, text in found:
@@ -146,6 +172,7 @@ def _plainer(text: str) -> str:
     """The engine's objection without what tells a person nothing."""
     text = _reason(text).replace(" (in container '')", "").replace("'<EOF>'", "the end")
     text = re.sub(r" expecting \{.*", "", text)
+    text = re.sub(r"wrapper\((\w+)\)", r"\1 or null", text)
     unknown = _UNDECLARED.search(text)
     return f"{text}{did_you_mean(unknown[1], VARIABLES)}" if unknown else text
 

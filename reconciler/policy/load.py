@@ -68,7 +68,7 @@ def _load(tree: Tree, vocabularies: Sequence[Vocabulary]) -> Policies:
     things = [kind.name for vocabulary in vocabularies for kind in vocabulary.kinds]
     platform, faults, notes = build([each for each in parsed if not each.tenant], things)
     problems.extend(faults)
-    book, faults = rulebook([each for each in parsed if each.kind == "guardrail"], listing.files)
+    book, faults = rulebook([each for each in parsed if each.kind == "guardrail"], listing.files, things)
     problems.extend(faults)
     platform.complete &= not any(map(is_platforms, problems))
     rule_names = RuleNames.of(parsed, platform.complete)

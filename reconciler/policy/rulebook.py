@@ -19,13 +19,18 @@ MOST_RULES = 100
 """More of them would not be read by anybody."""
 
 
-def rulebook(documents: Sequence[Parsed], files: Iterable[File]) -> tuple[RuleBook | None, list[Problem]]:
-    """The rules of these documents, None where there are none; `files` hold their texts."""
+def rulebook(
+    documents: Sequence[Parsed], files: Iterable[File], kinds: Iterable[str] = ()
+) -> tuple[RuleBook | None, list[Problem]]:
+    """The rules of these documents, None where there are none; `files` hold their texts.
+
+    `kinds` are those that plans count.
+    """
     if not documents:
         return None, []
     problems = list(_misnamed(documents))
     try:
-        engine = Cel()
+        engine = Cel(kinds)
     except NoEngineError:
         text = f"custom guardrails need an engine: install {EXTRA}; nothing is planned without it"
         return None, [*problems, Problem(source=documents[0].source, text=text)]
@@ -55,10 +60,10 @@ def rulebook(documents: Sequence[Parsed], files: Iterable[File]) -> tuple[RuleBo
     return RuleBook(rules=tuple(rules), bind=engine.bind), problems
 
 
-def rules_in(files: Sequence[File]) -> tuple[RuleBook | None, list[Problem]]:
+def rules_in(files: Sequence[File], kinds: Iterable[str] = ()) -> tuple[RuleBook | None, list[Problem]]:
     """The rules of files that need not be part of any policies; documents of other kinds are passed over."""
     parsed, problems = parse(files, {}, {})
-    book, faults = rulebook([each for each in parsed if each.kind == "guardrail"], files)
+    book, faults = rulebook([each for each in parsed if each.kind == "guardrail"], files, kinds)
     return book, [*problems, *faults]
 
 

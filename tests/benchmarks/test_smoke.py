@@ -58,7 +58,13 @@ def test_validate() -> None:
 def test_core() -> None:
     report = bench_core.run(grants=1000, runs=1)
     whole(report)
-    assert [each.what.partition(": ")[2] for each in report.rows] == ["10 actions", "1,000 actions"]
+    assert [each.what.partition(": ")[2] for each in report.rows] == [
+        "10 actions",
+        "1,000 actions",
+        "10 actions",
+    ]
+    after = [report.facts[f"1% drift, whole plan: MiB after {step}"] for step in ("diff", "judge", "text")]
+    assert after == sorted(map(float, map(str, after)))
 
 
 def test_order() -> None:

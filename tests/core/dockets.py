@@ -11,12 +11,25 @@ from reconciler.core.docket import Docket, Rules
 from reconciler.core.guardrails import judge
 from reconciler.core.model import EXISTS, PRESENT, Attribute, Found, Gap, Live, Value, Wanted
 from reconciler.core.order import order
-from tests.core.estates import KINDS, address, found, frame, known_identity, wanted
+from tests.core.estates import address, found, frame, known_identity, wanted
+from tests.core.moving import KINDS
 
 ANA, BO, GLASS = "user:ana@corp.example", "user:bo@corp.example", "user:glass@corp.example"
-ROLE = {"group": "member", "entitlements": "workspace-access", "secret-scope": "acl", "folder": "access"}
+ROLE = {
+    "group": "member",
+    "entitlements": "workspace-access",
+    "secret-scope": "acl",
+    "traverse": "access",
+    "folder": "access",
+}
 """One role of each kind."""
-HIGH = {"group": "member", "entitlements": "held", "secret-scope": "WRITE", "folder": "rwx"}
+HIGH = {
+    "group": "member",
+    "entitlements": "held",
+    "secret-scope": "WRITE",
+    "traverse": "--x",
+    "folder": "rwx",
+}
 LOW = {"secret-scope": "READ", "folder": "r-x"}
 """A right that is less than the high one, where there is any."""
 
@@ -67,7 +80,7 @@ class Scene:
         facts = [*(each.grants for each in self.wants), *(each.grants for each in self.things)]
         named = {fact.principal for grants in facts for fact in grants if fact.principal}
         identities = {name: known_identity(name) for name in named}
-        drift = diff(self.wants, live, replace(frame(), identities=identities))
+        drift = diff(self.wants, live, replace(frame(), identities=identities, kinds=KINDS))
         actions = order(drift.actions, KINDS, self.wants)
         fields: dict[str, Any] = {"live": live, "held": drift.held, "wanted": self.wants, **more}
         return Docket(actions=actions, rules=rules, **fields)

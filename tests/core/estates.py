@@ -20,6 +20,7 @@ from reconciler.core.model import (
     Value,
     Wanted,
 )
+from reconciler.providers.registry import VOCABULARIES
 
 SCOPE = Kind(
     name="secret-scope",
@@ -41,7 +42,7 @@ VALUES: Mapping[str, tuple[tuple[str, tuple[Value, ...]], ...]] = {
     "group": (("member", ("member",)), ("owner", ("owner",))),
     "folder": (("access", ("r-x", "rwx", "--x")), ("default", ("r-x", "rwx"))),
 }
-PROVIDER = {"secret-scope": "databricks", "group": "entra", "folder": "adls", "entitlements": "databricks"}
+PROVIDER = {kind.name: each.provider for each in VOCABULARIES for kind in each.kinds}
 PEOPLE = ("user:ana@corp.example", "user:bo@corp.example", "group:pricing ds", "sp:airflow")
 HERE = Source("tenants.d/pricing/access.yaml", 3)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.core.consent import fingerprint
 from reconciler.core.diff import diff
@@ -48,6 +49,23 @@ def test_writing_and_reading_gives_the_same_plan_and_the_same_bytes(pair: tuple[
     again = from_document(json.loads(text))
     assert again == plan
     assert json.dumps(to_document(again)) == text
+
+
+@given(pairs(), st.integers(0, 3))
+def test_the_digest_taken_action_by_action_is_that_of_the_whole_content(
+    pair: tuple[Wanted, Live], times: int
+) -> None:
+    made = plan_of(*pair)
+    # Readings, whose key is left out where there are none, and no, one or several actions.
+    plan = sealed(
+        replace(
+            made,
+            actions=made.actions[:times],
+            readings=(Reading(place="adls/é", reader="list", paths=1, why="", as_of=""),)[: times % 2],
+        )
+    )
+    content = {key: value for key, value in to_document(plan).items() if key != "digest"}
+    assert plan.digest == fingerprint(content) == to_document(replace(plan, digest=""))["digest"]
 
 
 def document() -> dict[str, Any]:

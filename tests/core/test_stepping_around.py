@@ -35,12 +35,14 @@ def test_splitting_over_many_things_is_counted(kind: str) -> None:
 
 
 def test_splitting_over_kinds_is_counted() -> None:
-    scene = Scene()
+    scene, all_of = Scene(), 3 * len(KINDS)
     for kind in KINDS:
         scene.thing(kind, "pricing", facts(kind, *people(3), ANA), facts(kind, ANA))
     assert scene.broken(FEW) == []
-    assert scene.broken(replace(FEW, together=Together(tenant=Limit(count=11)))) == ["removals-together"]
-    assert scene.broken(replace(FEW, together=Together(tenant=Limit(count=12)))) == []
+    assert scene.broken(replace(FEW, together=Together(tenant=Limit(count=all_of - 1)))) == [
+        "removals-together"
+    ]
+    assert scene.broken(replace(FEW, together=Together(tenant=Limit(count=all_of)))) == []
 
 
 def test_splitting_over_tenants_is_counted_with_what_the_day_removed() -> None:
@@ -159,7 +161,7 @@ def test_renaming_and_emptying_the_group_that_holds_a_post_vacates_it() -> None:
         "group:USERS",
     ],
 )
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "traverse"])
 def test_everybody_is_known_under_every_look_of_the_name(kind: str, name: str) -> None:
     scene = Scene().thing(kind, "pricing", facts(kind, ANA), facts(kind, ANA, name))
     assert scene.broken(Rules()) == ["wide"]

@@ -12,7 +12,7 @@ from reconciler.core.custom import CustomRule, RuleBook, Unanswered, answers, cu
 from reconciler.core.guardrails import Docket, Rules, judge
 from reconciler.core.model import Attribute, Live, Source, Verb
 from reconciler.core.plan import Action, Cause
-from reconciler.policy.cel import Cel
+from reconciler.policy.cel import Cel, MisspeltError
 from tests.core.estates import KINDS, address
 
 HERE = Source("policies/guardrails/own.yaml", 3, 13)
@@ -77,7 +77,11 @@ def refusals(expression: str, *actions: Action, **more: Any) -> list[str]:
         "plan.removals_by_kind[action.kind] == 0 && tenant.actions == 1 && tenant.removals == 0",
         "principal.actions == 1 && principal.removals == 0",
         "timestamp(action.until + 'T00:00:00Z') > timestamp('2026-01-01T00:00:00Z')",
-        "action.after == 'READ' || action.days > 'x'",
+        "action.after in ['READ', null] && action.before == [null] && null in action.before",
+        "action.days in [39, null] && !(action.days in [40, null]) && action.before != [null, 'READ']",
+        "action.before.all(b, b == null || b == 'READ') && (action.days == null ? 0 : action.days) == 39",
+        "action.before != [] && action.after == 'READ' || action.days - 1 > 90",
+        "plan.kinds.group == 0 && size(plan.kinds) > 0",
     ],
 )
 def test_what_is_true_passes(expression: str) -> None:
@@ -90,10 +94,7 @@ def test_what_is_true_passes(expression: str) -> None:
         ("action.verb != 'grant'", "not like that"),
         ("plan.kinds['grup'] == 0", 'could not be judged: Key not found in map : "grup"'),
         ("action.before[1] == null", "could not be judged: Index error"),
-        ("action.after > 3", "could not be judged: No matching overloads found"),
-        ("action.after", "could not be judged: the answer is str, not true or false"),
-        ("action.days", "could not be judged: the answer is int, not true or false"),
-        ("action.before[0]", "could not be judged: the answer is null, not true or false"),
+        ("action.before[0] > 'A'", "could not be judged: No matching overloads found"),
         ("1 / plan.removals == 1", "could not be judged: divide by zero"),
         ("plan.actions + 9223372036854775807 > 0", "could not be judged: integer overflow"),
         ("action.principal.matches('((a{30}){30}){30}')", "could not be judged: invalid regular expression"),
@@ -112,7 +113,7 @@ def test_what_is_not_true_is_refused_with_place_and_reason(expression: str, reas
     [
         "§plan.kinds['grup'] == 0",
         "action.verb == 'x' ||\n  (true && §plan.kinds['grup'] == 0)",
-        "'é😀' == 'x' || §action.after > 3",
+        "'é😀' == 'x' || §action.before[0] > 'A'",
         "plan.actions == 1 && !(§plan.actions + 9223372036854775807 > 0)",
         "plan.actions > 0 ? §1 / plan.removals == 1 : 2 / plan.removals == 1",
         "plan.actions > 1 ? 1 / plan.removals == 1 : §2 / plan.removals == 1",
@@ -120,7 +121,7 @@ def test_what_is_not_true_is_refused_with_place_and_reason(expression: str, reas
         "action.role == 'acl' && §timestamp(action.address) > timestamp('2026-01-01T00:00:00Z')",
         "action.role == 'acl' && §action.principal.matches(action.principal + '(')",
         "('a' + §action.before[7]).startsWith('x')",
-        "[1.5, §1 / plan.removals] == [1]",
+        "[2, §1 / plan.removals] == [1]",
         "-§plan.kinds['a'] > 0",
         "action.role == 'acl' && §action.before.all(x, plan.kinds['a'] > 0)",
         "action.role == 'acl' && [§plan.kinds['a']].all(x, x > 0)",
@@ -136,6 +137,80 @@ def test_the_place_of_what_failed_is_where_it_begins(marked: str) -> None:
     with pytest.raises(Unanswered) as failed:
         expression(bound)
     assert failed.value.find() == len(before)
+
+
+NEVER_EQUAL = [
+    "§action.days != '90'",
+    "§action.after != 5",
+    "'90' §!= action.days",
+    "action.verb == 'x' || !(§action.days == '90')",
+    "!(§action.days in ['90'])",
+    "!(§action.days in ['90', null])",
+    "!(§action.after in [null, 5, 7])",
+    "!(5 §in action.before)",
+    "§action.before != [5]",
+    "§action.before != [5, null]",
+    "§[null, 5] != action.before",
+    "§[1, null] != ['x', null]",
+    "action.before.all(b, §b != 5)",
+    "§action.before[0] != 5",
+    "§action.days != action.until",
+    "§action.after > 3",
+]
+HIDDEN = [
+    "§dyn(action.days) != '90'",
+    "!(action.after in §['READ', 5])",
+    "!(action.after in §['READ', null, 5])",
+    "§type(action.days) != type('x')",
+    "§['READ', 5].all(x, x != action.days)",
+    "§[5, null].all(x, x != 'a')",
+    "§[5, null][0] != 'a'",
+    "action.after != §{'a': 5, 'b': 'x'}['a']",
+    "[§[5, null]] != [['x']]",
+]
+SAME_FOR_ALL = [
+    "!§has(plan.kinds.grup) || plan.kinds.grup <= 1",
+    "!§has(plan.kinds.group) || plan.kinds.group <= 1",
+    "action.verb == 'x' || §has(plan.verbs.grant)",
+    "!(§has(plan.removals_by_kind.grup))",
+    "§has(action.until)",
+    "!(§'grup' in plan.kinds)",
+    "!(§action.kind in plan.removals_by_kind)",
+    "§plan.kinds.grup <= 1",
+    "§plan.kinds['grup'] <= 1",
+    "action.verb == 'x' || §plan.verbs['grnt'] <= 1",
+    "§plan.removals_by_kind.grup <= 1",
+    "action.before.all(b, §plan.kinds['grup'] <= 1)",
+    "[§plan.kinds.grup] == [1]",
+]
+
+
+@pytest.mark.parametrize("marked", [*NEVER_EQUAL, *HIDDEN, *SAME_FOR_ALL])
+def test_what_says_the_same_of_every_action_is_no_rule(marked: str) -> None:
+    before, _, after = marked.partition("§")
+    with pytest.raises(MisspeltError) as refused:
+        Cel(KINDS).compile(before + after, "bool")
+    [told] = refused.value.objections
+    # The engine itself points at the sign of a comparison, which stands behind its left side.
+    assert told.column == len(before) + 1 or told.text.startswith("found no matching overload")
+    assert told.line == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("action.days != '90'", "found no matching overload for '_!=_' applied to '(int or null, string)'"),
+        ("action.days in ['90', null]", "compares int with string, which are never equal"),
+        ("plan.kinds.grup == 1", "plan.kinds has no 'grup'; did you mean 'group'?"),
+        ("plan.verbs['grnt'] == 1", "plan.verbs has no 'grnt'; did you mean 'grant'?"),
+        ("action.after", "gives string, and has to give bool"),
+        ("action.days", "gives int, and has to give bool"),
+    ],
+)
+def test_an_objection_says_what_is_wrong(expression: str, said: str) -> None:
+    with pytest.raises(MisspeltError) as refused:
+        Cel(KINDS).compile(expression, "bool")
+    assert [each.text for each in refused.value.objections] == [said]
 
 
 def test_places_are_looked_for_so_often_in_a_plan_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +264,7 @@ def test_the_message_may_be_made_of_the_action() -> None:
     assert refusals("false", wording=wording)[0].startswith("user:ana@corp.example would get READ (")
 
 
-@pytest.mark.parametrize("wording", ["plan.verbs['x'] > 0 ? 'a' : 'b'", "''", "action.before[0]"])
+@pytest.mark.parametrize("wording", ["plan.kinds['x'] > 0 ? 'a' : 'b'", "''", "action.before[0]"])
 def test_a_message_that_cannot_be_made_is_replaced_by_the_plain_one(wording: str) -> None:
     assert refusals("false", wording=wording)[0].startswith("not like that (")
 
