@@ -16,7 +16,6 @@ from reconciler.policy.suggest import nearest_principal
 
 MOST_TOLD = 100
 """So many unpinned names are told, with what may have been meant; more of them are no slips of the pen."""
-_LOCK = Source("policies/principals.lock.yaml", 1)
 _NOWHERE = Source("", 0)
 
 
@@ -63,22 +62,27 @@ def unpinned(names: Mapping[str, Claim], groups: frozenset[str], lock: Lock) -> 
     """
     pinned = frozenset(name for pins in lock.values() for name in pins)
     if not pinned:
-        yield Problem(source=_LOCK, text="no name is pinned to its object id yet; run `reconciler pin`")
+        yield Problem(
+            source=Source("policies/principals.lock.yaml", 1),
+            text="no name is pinned to its object id yet; run `reconciler pin`",
+        )
         return
     missing = {name: claim for name, claim in names.items() if name not in pinned and name not in groups}
-    told = dict(islice(missing.items(), MOST_TOLD))
+    placed = dict(islice(missing.items(), MOST_TOLD + 1))
     known = {kind: _of_kind(kind, pinned | groups) for kind in ("user", "group", "sp")}
-    places = _places(told)
-    for name, claim in told.items():
+    places = _places(placed)
+    for number, (name, claim) in enumerate(placed.items()):
+        source, tenant = places.get(name, claim.declared.source), claim.declared.tenant
+        if number == MOST_TOLD:
+            more = len(missing) - MOST_TOLD
+            names = "name is" if more == 1 else "names are"
+            text = f"from here on, {more:,} more {names} not pinned to an object id; run `reconciler pin`"
+            yield Problem(source=source, text=text, tenant=tenant)
+            return
         near = nearest_principal(name, known[name.partition(":")[0]])
         hint = f"did you mean {near!r}?" if near else "if it is meant, run `reconciler pin`"
         text = f"{name} is not pinned to an object id; {hint}"
-        source = places.get(name, claim.declared.source)
-        yield Problem(source=source, text=text, tenant=claim.declared.tenant)
-    if more := len(missing) - len(told):
-        names_are = "name is" if more == 1 else "names are"
-        text = f"and {more:,} more {names_are} not pinned to an object id; run `reconciler pin`"
-        yield Problem(source=_LOCK, text=text)
+        yield Problem(source=source, text=text, tenant=tenant)
 
 
 def _of_kind(kind: str, names: Iterable[str]) -> frozenset[str]:

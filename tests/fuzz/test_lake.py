@@ -118,6 +118,7 @@ MARKUP = tuple(
 @example(PAGES[1].replace(b"<Blobs>", b"<Blobs><!-- <Blob><Name>ghost</Name></Blob> -->"))
 @example(PAGES[1].replace(b"<Name>pricing/1</Name>", b"<Name><![CDATA[pricing/1]]></Name>"))
 @example(PAGES[1].replace(b"pricing/1", b"pricing\r/1"))
+@example(PAGES[0].replace(b"<Name>pricing<", b"<Name><?php x?>pricing<"))
 @example(PAGES[0].replace(b"<Acl>user", b"<Acl>&#117;ser", 1))
 @example(PAGES[0].replace(b"<NextMarker>m", b"<NextMarker>&quot;&#109;"))
 @example(

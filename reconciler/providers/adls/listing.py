@@ -3,7 +3,7 @@
 Its law: an entry never gets another entry's list, and a page that is not whole is an error, not a short page.
 
 The scanner costs a tenth of the fastest conforming parser.  It is trusted with plain elements only; a page
-with a comment, a CDATA section or a carriage return goes to the parser whole.
+with a comment, an instruction, a CDATA section or a carriage return goes to the parser whole.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def _unusual(body: bytes) -> bool:
     # A page without an exclamation mark, those of its marker at the end aside, holds no `<!` either.
     exclaims = body.find(b"!", 0, -TAIL) >= 0
     declares = b"<!" in (body if exclaims else body[-TAIL - 1 :])
-    return declares or b"\r" in body or b"<?xml version='" in body[:64]
+    # Of question marks after the declaration likewise: names hold them seldom, instructions always.
+    instructs = body.find(b"?", body.find(b"?>") + 2) >= 0 and body.find(b"<?", 8) >= 0
+    return declares or instructs or b"\r" in body or b"<?xml version='" in body[:64]
 
 
 _COMMON = re.compile(
