@@ -75,8 +75,8 @@ def unpinned(names: Mapping[str, Claim], groups: frozenset[str], lock: Lock) -> 
         source, tenant = places.get(name, claim.declared.source), claim.declared.tenant
         if number == MOST_TOLD:
             more = len(missing) - MOST_TOLD
-            names = "name is" if more == 1 else "names are"
-            text = f"from here on, {more:,} more {names} not pinned to an object id; run `reconciler pin`"
+            are = "name is" if more == 1 else "names are"
+            text = f"from here on, {more:,} more {are} not pinned to an object id; run `reconciler pin`"
             yield Problem(source=source, text=text, tenant=tenant)
             return
         near = nearest_principal(name, known[name.partition(":")[0]])
