@@ -205,10 +205,8 @@ def _approvals(
             place = each.places("environment")
             problems.append(Problem(source=place, text=text, tenant=each.tenant))
             continue
-        if unknown := list(rule_names.unknown(each)):
-            (problems if rule_names.complete else notes).extend(unknown)
-            if rule_names.complete:
-                continue
+        # Approvals are kept for good, and outlive rules of the platform's own that they went past.
+        notes.extend(rule_names.unknown(each))
         files.append(
             ApprovalFile(
                 ident=fingerprint(document.model_dump(mode="json")),

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.approval import approve
+from reconciler.core.approval import Court, approve
 from reconciler.core.chosen import Ground, consented
 from reconciler.core.moments import BAD_MOMENT, IN_PART, violations
 from reconciler.core.order import Order, arrange
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import Action, ApprovedPlan, Plan
 from tests.core.courts import court
 from tests.core.moving import (
     KINDS,
@@ -92,6 +92,16 @@ def test_the_order_depends_on_nothing_but_the_actions(
         seen.add(action.id)
 
 
+def part_of(motion: Motion, found: Order, judged: Court) -> ApprovedPlan:
+    """What goes of a plan when this is approved of it."""
+    plan = Plan(
+        environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions,
+        violations=tuple(violations(found.knots, KINDS)),
+    )  # fmt: skip
+    ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
+    return consented(plan, lambda plan: approve(plan, judged), ground)
+
+
 def parts(actions: Sequence[Action]) -> st.SearchStrategy[list[Action]]:
     """What somebody may approve of a plan: anything, or all of it but what is about one thing."""
     if not actions:
@@ -111,12 +121,7 @@ def test_no_part_of_a_plan_has_a_bad_moment_without_consent(drawn: Draw, data: s
     motion = data.draw(drawn(7))
     found = ordered(motion)
     chosen = data.draw(parts(found.actions))
-    plan = Plan(
-        environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions,
-        violations=tuple(violations(found.knots, KINDS)),
-    )  # fmt: skip
-    ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
-    part = consented(plan, lambda plan: approve(plan, court(chosen)), ground)
+    part = part_of(motion, found, court(chosen))
     refused = {each.action: each.reason for each in part.refused}
     assert {each.id for each in part.actions} | refused.keys() == {each.id for each in chosen}
     assert all("guardrail bad-moment" in reason for reason in refused.values())
@@ -164,9 +169,7 @@ def test_a_part_is_refused_only_where_it_has_no_good_order(drawn: Draw, data: st
     if found.knots:
         return
     chosen = data.draw(parts(found.actions))[:6]
-    plan = Plan(environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions)
-    ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
-    part = consented(plan, lambda plan: approve(plan, court(chosen)), ground)
+    part = part_of(motion, found, court(chosen))
     if part.refused:
         held_up = {each.id for each in part.actions if set(each.needs) - {one.id for one in chosen}}
         sent = [each for each in chosen if each.id not in held_up]
