@@ -18,10 +18,15 @@ from tests.reliability.requests import KINDS, Kind
 from tests.reliability.scenes import first
 from tests.reliability.trial import Clean, begin, rehearsed, scene_of
 
-KINDS_SIGNED = [
+_SIGNED = [
     kind for kind in KINDS if not kind.item and kind.system != "Store" and "signs-in" not in kind.traits
 ]
-"""Every kind of request that carries a provider's token; the store has tests of its own."""
+KINDS_SIGNED = list({(kind.system, kind.writes): kind for kind in _SIGNED}.values())
+"""One kind of request that reads and one that writes of each system whose token a provider carries.
+
+That every kind goes on with a new token is in the matrix, in the columns of tokens that expire or are gone;
+the store has tests of its own.
+"""
 ITEMS = [kind for kind in KINDS if kind.item]
 JSON = {"Content-Type": "application/json"}
 UNAUTHORIZED = '{"error": {"code": "x", "message": "x"}}'
