@@ -112,7 +112,8 @@ def _bridge(knot: Knot, kinds: Mapping[str, Kind]) -> str:
     broken = [each for moment in knot.moments for each in moment.broken]
     cases = dict.fromkeys(case for each in broken for case in each.examples)
     alone = all(each.kept and not each.unknown and len(each.examples) == each.rights for each in broken)
-    people = all(case.person.startswith(PEOPLE) and case.target.address.locator for case in cases)
+    people = all(_is_named(case) and case.person.startswith(PEOPLE) for case in cases)
+    people &= all(case.target.address.locator for case in cases)
     if not alone or not people or not 0 < len(cases) <= SHOWN:
         return "make the change in two steps, with a grant in between"
     grants = dict.fromkeys(f"{case.person} {_right(case, kinds)}" for case in cases)
@@ -123,7 +124,7 @@ def _moment(moment: Moment, kinds: Mapping[str, Kind]) -> str:
     first = min(moment.broken, key=lambda each: (each.kept, each.case))
     rest = sum(each.rights for each in moment.broken) - 1
     others = f" (and {rest} more such {'right' if rest == 1 else 'rights'})" if rest else ""
-    who = first.case.person if ":" in first.case.person else "somebody"
+    who = first.case.person if _is_named(first.case) else "somebody whom nothing names"
     who = f"a member of {who}" if who.startswith("group:") else who
     right = f"{_right(first.case, kinds)}{others}"
     between = f"between {_named(moment.after)} and {_named(moment.until)}"
@@ -133,6 +134,11 @@ def _moment(moment: Moment, kinds: Mapping[str, Kind]) -> str:
     did = "lacks" if first.kept else "holds"
     why = "which he holds before and after" if first.kept else "which he holds neither before nor after"
     return f"{who} {did} {right}, {why}, {between}"
+
+
+def _is_named(case: Case) -> bool:
+    """Whether the example is anybody; else it stands for all whom no list and no group speaks of."""
+    return bool(case.person.partition(":")[2])
 
 
 def _right(case: Case, kinds: Mapping[str, Kind]) -> str:

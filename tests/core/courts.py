@@ -23,7 +23,7 @@ def court(
         environment=environment,
         because="tested",
         expires=date.max,
-        consents=tuple(map(_consent, actions)),
+        consents=tuple(map(consent, actions)),
         approvers=frozenset({LEA}),
         overrides=overrides or {},
     )
@@ -35,7 +35,8 @@ def court(
     )
 
 
-def _consent(action: Action) -> Consent:
+def consent(action: Action) -> Consent:
+    """The words that consent to an action."""
     return Consent(
         verb=action.verb,
         address=action.address,

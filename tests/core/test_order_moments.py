@@ -149,14 +149,8 @@ def test_with_consent_to_bad_moments_all_that_is_approved_goes(drawn: Draw, data
     for knot in found.knots:
         if not whole.issuperset(each.id for each in knot.actions):
             whole -= {each.id for each in knot.actions}
-    plan = Plan(
-        environment="test", revision="r", as_of=date(2026, 1, 1), actions=found.actions,
-        violations=tuple(violations(found.knots, KINDS)),
-    )  # fmt: skip
-    ground = Ground(kinds=KINDS, wanted=motion.wanted, live=motion.live, lenient=found.lenient)
-    part = consented(
-        plan, lambda plan: approve(plan, court(chosen, {BAD_MOMENT: "agreed", IN_PART: "agreed"})), ground
-    )
+    agreed = court(chosen, {BAD_MOMENT: "agreed", IN_PART: "agreed"})
+    part = part_of(motion, found, agreed)
     assert {each.id for each in part.actions} == whole
 
 

@@ -9,8 +9,10 @@ from datetime import date
 from reconciler.core.approval import approve, narrowed
 from reconciler.core.chosen import Ground, consented
 from reconciler.core.diff import diff
+from reconciler.core.effective import Case
+from reconciler.core.holdings import Target
 from reconciler.core.model import Address, Attribute, Identity, Live, Presence, Verb, Wanted
-from reconciler.core.moments import BAD_MOMENT, IN_PART, violations
+from reconciler.core.moments import BAD_MOMENT, IN_PART, Broken, violations
 from reconciler.core.order import Order, arrange
 from reconciler.core.plan import ApprovedPlan, Plan, Violation
 from tests.core.courts import court
@@ -348,3 +350,13 @@ def test_a_move_that_lets_somebody_in_before_he_can_be_put_out_is_told() -> None
     found = moved_folder({way("c/new"): passes(ana="--x", bo="--x")}, access(ana="r-x"))
     [violation] = violations(found.knots, KINDS)
     assert f"{BO} holds read" in violation.text and "neither before nor after" in violation.text
+
+
+def test_whoever_nothing_names_is_not_told_as_a_name() -> None:
+    moved = motion(*CROSSING)
+    [knot] = arrange(moved.actions, KINDS, moved.wanted, moved.live).knots
+    stranger = Case("user:", Target(T, "acl"), "READ")
+    broken = Broken(case=stranger, kept=True, examples=(stranger,))
+    [violation] = violations([replace(knot, moments=[replace(knot.moments[0], broken=[broken])])], KINDS)
+    assert "in the shortest, somebody whom nothing names lacks read on" in violation.text
+    assert "make the change in two steps" in violation.text.lower(), "nobody can be granted it"

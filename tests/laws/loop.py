@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.apply import Hands, settle_interrupted
-from reconciler.core.approval import Approval, Consent, Court, Entitlement
+from reconciler.core.approval import Approval, Court, Entitlement
 from reconciler.core.model import Kind, Source
 from reconciler.core.plan import Action, Outcome
 from reconciler.emulator.arm.service import ArmService
@@ -22,6 +22,7 @@ from reconciler.store.contract import Store
 from reconciler.store.folder import FolderStore
 from reconciler.store.journal import Journal, read
 from reconciler.survey import Cloud, Inputs, reader
+from tests.core.courts import consent
 from tests.laws.estate import APP, TENANT, Facts, Policies, policies
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for each in VOCABULARIES for kind in each.kinds}
@@ -185,17 +186,3 @@ def carried_out(
         unfinished=inputs.history.unfinished,
     )
     return made, carry_out(made, court, None, hands)
-
-
-def consent(action: Action) -> Consent:
-    """The words that consent to an action."""
-    return Consent(
-        verb=action.verb,
-        address=action.address,
-        attribute=action.attribute,
-        before=action.before,
-        after=action.after,
-        until=action.until,
-        object_ids=action.object_ids,
-        source=Source("tenants.d/t/approvals/a.yaml", 9),
-    )

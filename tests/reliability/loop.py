@@ -23,7 +23,8 @@ from reconciler.store.contract import Store
 from reconciler.store.journal import read
 from reconciler.survey import Cloud, Inputs
 from tests.cli.desk import APPS
-from tests.laws.loop import KINDS, PEOPLE, carried_out, consent
+from tests.core.courts import consent
+from tests.laws.loop import KINDS, PEOPLE, carried_out
 from tests.reliability.estate import Scene, policies
 from tests.reliability.timing import Time, emulated
 
